@@ -1,0 +1,29 @@
+# Tests, demonstration and measurements.  What is run and how it is counted:
+# tests/README.md.
+
+# The runner builds what it needs by calling make again, so that packages
+# installed by its first step are seen by pkg-config.
+check:
+	@MAKE='$(MAKE)' CC='$(CC)' SAN='$(SAN)' BUILD='$(BUILD)' T='$(T)' \
+		MAKEFLAGS= tests/run
+
+# What the tests need beside the programs.
+unit-tests: $(UNIT_BIN)
+test-helpers: $(HELPER_BIN)
+check-build: all unit-tests test-helpers
+
+demo:
+	@mk/deps.sh install build demo || true
+	@$(MAKE) --no-print-directory all
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/demo/demo.sh
+
+demo-clean:
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/demo/clean.sh
+
+bench: all
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/bench/run.sh
+
+torture: all test-helpers
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/root/torture.sh
+
+.PHONY: check unit-tests test-helpers check-build demo demo-clean bench torture
