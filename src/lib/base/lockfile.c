@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "atomicfile.h"
+#include "i18n.h"
+#include "lockfile.h"
+
+/* O_NONBLOCK: somebody may have put a FIFO there. */
+#define OPEN_FLAGS (O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
+/* How often the file may be replaced under our hands. */
+#define OPEN_TRIES 100
+
+/* lockfile_is_held() holds a shared lock for some microseconds; that must not
+ * pass for a holder. */
+#define PROBE_TRIES 3
+#define PROBE_PAUSE_NS 1000000
+
+/* Opens or creates; *@ret_existed tells which. A descriptor or -errno. */
+static int open_or_create(int dir_fd, const char *path, bool *ret_existed)
+{
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		int fd = openat(dir_fd, path, OPEN_FLAGS);
+
+		if (fd >= 0 || errno != ENOENT) {
+			*ret_existed = true;
+			return fd >= 0 ? fd : -errno;
+		}
+		fd = openat(dir_fd, path, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
+		if (fd >= 0 || errno != EEXIST) {
+			*ret_existed = false;
+			return fd >= 0 ? fd : -errno;
+		}
+	}
+	return -ESTALE;
+}
+
+/* Does @path still name what @fd has open? 1, 0 or -errno; -EINVAL when it
+ * is not a regular file. */
+static int is_same(int fd, int dir_fd, const char *path)
+{
+	struct stat open_st, path_st;
+
+	if (fstat(fd, &open_st) < 0)
+		return -errno;
+	if (!S_ISREG(open_st.st_mode))
+		return -EINVAL;
+	if (fstatat(dir_fd, path, &path_st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return open_st.st_nlink > 0 && open_st.st_dev == path_st.st_dev &&
+	       open_st.st_ino == path_st.st_ino;
+}
+
+static int try_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = PROBE_PAUSE_NS};
+
+	for (int i = 0;; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK || i >= PROBE_TRIES)
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static int take(int dir_fd, const char *path, bool *ret_existed)
+{
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		_cleanup_close_ int fd = -1;
+		int locked, same;
+
+		fd = open_or_create(dir_fd, path, ret_existed);
+		if (fd < 0)
+			return TAKE_FD(fd);
+		/* The order matters: a file that was replaced before we had
+		 * the lock protects nothing, and one that was replaced says
+		 * nothing about who holds the new one either. */
+		locked = try_lock(fd);
+		same = is_same(fd, dir_fd, path);
+		if (same < 0)
+			return same;
+		if (same == 0)
+			continue;
+		return locked < 0 ? locked : TAKE_FD(fd);
+	}
+	return -ESTALE;
+}
+
+int lockfile_take(
+        int dir_fd, const char *path, bool *ret_existed, struct err *err)
+{
+	bool existed = false;
+	int r = take(dir_fd, path, &existed);
+
+	if (r >= 0 && ret_existed)
+		*ret_existed = existed;
+	if (r >= 0 || r == -EWOULDBLOCK)
+		return r;
+	if (r == -EINVAL)
+		return err_set(err, r,
+		        _("the lock file %s is not a regular file"), path);
+	if (r == -ELOOP)
+		return err_set(
+		        err, r, _("the lock file %s is a symbolic link"), path);
+	return err_sys(err, r, _("cannot lock %s"), path);
+}
+
+bool lockfile_is_held(int dir_fd, const char *path)
+{
+	_cleanup_close_ int fd = -1;
+
+	fd = openat(dir_fd, path,
+	        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	return flock(fd, LOCK_SH | LOCK_NB) < 0;
+}
+
+int lockfile_note(int fd, const char *text)
+{
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return atomicfile_write_all(fd, text, strlen(text));
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "i18n.h"
+#include "proc.h"
+#include "proc_internal.h"
+
+#define CHUNK 65536
+
+struct run {
+	const struct proc_spec *spec;
+	struct proc_wait wait;
+	struct proc_exec exec;
+	struct proc_failure failure; /* of the start */
+	size_t failure_len;          /* bytes of it that came */
+	char *chunk;                 /* CHUNK bytes */
+};
+
+/* --- starting ------------------------------------------------------------- */
+
+static int check_spec(const struct proc_spec *spec, struct err *err)
+{
+	if (!spec->argv || !spec->argv[0] || spec->argv[0][0] != '/')
+		return err_set(err, -EINVAL,
+		        _("cannot start %s: its path is not absolute"),
+		        spec->name ? spec->name : "?");
+	return 0;
+}
+
+static const char *run_name(const struct proc_spec *spec)
+{
+	return spec->name ? spec->name : spec->argv[0];
+}
+
+static void close_child_ends(struct proc_exec *x)
+{
+	util_closep(&x->stdin_fd);
+	for (int i = 0; i < 2; i++) {
+		util_closep(&x->borrowed_fd[i]);
+		util_closep(&x->out[i].write_fd);
+	}
+	util_closep(&x->status.write_fd);
+}
+
+static int start(struct run *r, struct err *err)
+{
+	const struct proc_spec *spec = r->spec;
+
+	pid_t pid = proc_child_fork(spec->pid_namespace);
+
+	if (pid < 0)
+		return err_sys(
+		        err, -errno, _("cannot start %s"), run_name(spec));
+	if (pid == 0)
+		proc_child_exec(&r->exec);
+
+	close_child_ends(&r->exec);
+	proc_wait_init(&r->wait, pid, spec->timeout_ms, spec->tick_ms);
+	r->wait.signals = !spec->ignore_signals;
+	if (spec->grace_ms > 0)
+		r->wait.grace_ms = spec->grace_ms;
+	if (spec->give_up_ms > 0)
+		r->wait.give_up_ms = spec->give_up_ms;
+	return 0;
+}
+
+static int start_error(const struct run *r, struct err *err)
+{
+	const char *name = run_name(r->spec);
+	int code = r->failure.error;
+
+	switch ((enum proc_step)r->failure.step) {
+	case PROC_STEP_STDIO:
+	case PROC_STEP_KEEP:
+		return err_sys(err, code,
+		        _("cannot start %s: its descriptors cannot be set up"),
+		        name);
+	case PROC_STEP_DIRECTORY:
+		return err_sys(err, code,
+		        _("cannot start %s: its directory cannot be entered"),
+		        name);
+	case PROC_STEP_PRIORITY:
+		return err_sys(err, code,
+		        _("cannot start %s: its priority cannot be set"), name);
+	case PROC_STEP_HOOK:
+		return err_sys(err, code,
+		        _("cannot start %s: the steps before its start failed"),
+		        name);
+	case PROC_STEP_EXEC:
+		break;
+	}
+	(void)err_sys(err, code, _("cannot start %s: cannot execute %s"), name,
+	        r->spec->argv[0]);
+	err_action(err, _("check that %s is installed and may be executed"),
+	        r->spec->argv[0]);
+	return code;
+}
+
+/* --- running -------------------------------------------------------------- */
+
+/* At most @max bytes of one stream. Returns false at its end. */
+static bool pass_on(struct run *r, int i, size_t max, size_t *ret_len)
+{
+	const struct proc_spec *spec = r->spec;
+	size_t size = max < CHUNK ? max : CHUNK;
+	ssize_t n;
+
+	*ret_len = 0;
+	do {
+		n = read(r->exec.out[i].read_fd, r->chunk, size);
+	} while (n < 0 && errno == EINTR);
+
+	if (n < 0)
+		return errno == EAGAIN;
+	if (n == 0)
+		return false;
+
+	*ret_len = (size_t)n;
+	if (spec->on_output &&
+	        spec->on_output(i == 0 ? PROC_STDOUT : PROC_STDERR, r->chunk,
+	                (size_t)n, spec->cb_arg) != 0)
+		proc_wait_cancel(&r->wait);
+	return true;
+}
+
+/* The end of the status pipe without a word: exec has closed it. */
+static void read_status(struct run *r)
+{
+	char *to = (char *)&r->failure + r->failure_len;
+	size_t left = sizeof(r->failure) - r->failure_len;
+	ssize_t n = read(r->exec.status.read_fd, to, left);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n > 0)
+		r->failure_len += (size_t)n;
+	if (n <= 0 || r->failure_len == sizeof(r->failure))
+		util_closep(&r->exec.status.read_fd);
+}
+
+/* The program has ended.  Takes what is in the pipes at this moment; a
+ * grandchild that keeps them open, or goes on writing, is not waited for. */
+static void drain(struct run *r)
+{
+	for (int i = 0; i < 2; i++) {
+		int left = 0;
+		size_t n = 0;
+
+		if (r->exec.out[i].read_fd < 0 ||
+		        ioctl(r->exec.out[i].read_fd, FIONREAD, &left) < 0)
+			continue;
+		while (left > 0 && pass_on(r, i, (size_t)left, &n) && n > 0)
+			left -= (int)n;
+	}
+	if (r->exec.status.read_fd >= 0)
+		read_status(r);
+}
+
+static void loop(struct run *r)
+{
+	enum { OUT = PROC_WAIT_FDS, STATUS = OUT + 2, COUNT };
+	const struct proc_spec *spec = r->spec;
+	struct pollfd fds[COUNT];
+	size_t n;
+
+	for (;;) {
+		for (int i = 0; i < 2; i++)
+			fds[OUT + i] = (struct pollfd){
+			        .fd = r->exec.out[i].read_fd, .events = POLLIN};
+		fds[STATUS] = (struct pollfd){
+		        .fd = r->exec.status.read_fd, .events = POLLIN};
+
+		if (!proc_wait_poll(&r->wait, fds, COUNT))
+			return;
+
+		if (fds[STATUS].revents != 0)
+			read_status(r);
+		for (int i = 0; i < 2; i++) {
+			if (fds[OUT + i].revents != 0 &&
+			        !pass_on(r, i, CHUNK, &n))
+				util_closep(&r->exec.out[i].read_fd);
+		}
+		if (proc_wait_tick(&r->wait) && spec->on_tick &&
+		        spec->on_tick(r->wait.pid, spec->cb_arg) != 0)
+			proc_wait_cancel(&r->wait);
+	}
+}
+
+static int run(struct run *r, struct proc_result *ret, struct err *err)
+{
+	int code = start(r, err);
+
+	if (code < 0)
+		return code;
+
+	loop(r);
+	if (r->wait.stage == PROC_STAGE_ENDED)
+		drain(r);
+	proc_wait_finish(&r->wait, ret);
+	if (r->failure_len == sizeof(r->failure)) {
+		*ret = (struct proc_result){.exit_code = 0};
+		return start_error(r, err);
+	}
+	return 0;
+}
+
+int proc_run(
+        const struct proc_spec *spec, struct proc_result *ret, struct err *err)
+{
+	struct run r = {.spec = spec};
+
+	*ret = (struct proc_result){.exit_code = 0};
+
+	int code = check_spec(spec, err);
+
+	if (code < 0)
+		return code;
+
+	r.chunk = malloc(CHUNK);
+	if (!r.chunk)
+		return err_nomem(err);
+
+	code = proc_prepare(&r.exec, spec, err);
+	if (code < 0) {
+		(void)err_prefix(err, _("cannot start %s"), run_name(spec));
+	} else {
+		code = run(&r, ret, err);
+		proc_prepare_done(&r.exec);
+	}
+	free(r.chunk);
+	return code;
+}
+
+/* --- telling -------------------------------------------------------------- */
+
+/* "exit code 20", "signal 9 (Killed)" */
+static void describe_status(
+        char *dst, size_t size, const struct proc_result *res)
+{
+	if (res->signal != 0)
+		(void)snprintf(dst, size, _("signal %d (%s)"), res->signal,
+		        strsignal(res->signal));
+	else
+		(void)snprintf(dst, size, _("exit code %d"), res->exit_code);
+}
+
+char *proc_describe(char *dst, size_t size, const struct proc_result *res)
+{
+	char status[128];
+
+	describe_status(status, sizeof(status), res);
+	if (res->hung)
+		(void)snprintf(dst, size,
+		        _("did not end although it was killed; process %d "
+		          "hangs, probably on a disk that does not answer"),
+		        (int)res->pid);
+	else if (res->timed_out)
+		(void)snprintf(dst, size,
+		        _("took too long and was stopped (%s)"), status);
+	else if (res->cancelled)
+		(void)snprintf(dst, size, _("was stopped (%s)"), status);
+	else if (res->signal != 0)
+		(void)snprintf(dst, size, _("was killed by %s"), status);
+	else if (res->exit_code < 0)
+		(void)snprintf(
+		        dst, size, "%s", _("ended, and how is not known"));
+	else
+		(void)snprintf(dst, size, _("ended with %s"), status);
+	return dst;
+}
