@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report: the mails' subject and text, made from the status.  Pure.
+ *
+ * A good run takes at most ten lines; a failed one says what happened, what
+ * it means, what to do, and how the log ends.
+ */
+#ifndef CORE_REPORT_H
+#define CORE_REPORT_H
+
+#include "core/status.h"
+
+enum report_kind { REPORT_START, REPORT_END };
+
+/* Both: caller frees; NULL = out of memory. @log_tail may be NULL. */
+char *report_subject(const struct status *st, enum report_kind kind);
+char *report_body(
+        const struct status *st, enum report_kind kind, const char *log_tail);
+
+/* The same outcome for the terminal: a few lines. */
+char *report_terminal(const struct status *st);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/rsync_run.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "i18n.h"
+#include "proc.h"
+#include "str.h"
+#include "util.h"
+#include "core/settings.h"
+#include "core/target.h"
+#include "sys/sandbox.h"
+
+/* ioprio_set(2): class << 13 | level. */
+#define IOPRIO_IDLE (3 << 13)
+#define IOPRIO_LOW (2 << 13 | 7)
+
+#define TICK_MS 500
+/* rsync cleans up after SIGTERM; a temporary file of a terabyte is unlinked in
+ * seconds. */
+#define GRACE_MS 10000
+
+/* A running rsync as the watchdog sees it. */
+struct watch {
+	const struct rsync_run *run;
+	struct rsync_run_result *res;
+	struct rsync_out *out;
+	int64_t last_ms;    /* when something last moved */
+	uint64_t last_disk; /* the disk's counters then */
+	bool heard;         /* rsync printed something since the last tick */
+};
+
+static int on_output(
+        enum proc_stream stream, const char *data, size_t len, void *arg)
+{
+	struct watch *w = arg;
+
+	w->heard = true;
+	if (stream == PROC_STDOUT)
+		return rsync_out_feed(w->out, data, len);
+	rsync_errors_feed(&w->res->errors, data, len);
+	return 0;
+}
+
+static bool is_idle_too_long(struct watch *w)
+{
+	uint64_t disk = disk_activity(w->run->target->disk.devno);
+	int64_t limit_ms = w->run->settings->disk_idle_timeout_seconds * 1000;
+	int64_t now = clock_mono_ms();
+
+	if (w->heard || disk != w->last_disk) {
+		w->heard = false;
+		w->last_disk = disk;
+		w->last_ms = now;
+	}
+	return limit_ms > 0 && now - w->last_ms > limit_ms;
+}
+
+static int on_tick(pid_t pid, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)pid;
+	if (target_check(w->run->target, NULL) == -ENODEV) {
+		w->res->disk_lost = true;
+		return -ENODEV;
+	}
+	if (is_idle_too_long(w)) {
+		w->res->disk_hangs = true;
+		return -ETIMEDOUT;
+	}
+	return w->run->on_tick ? w->run->on_tick(w->run->tick_arg) : 0;
+}
+
+/* The source may be a directory that rsync must search on its way there:
+ * Landlock does not limit searching, so the source itself is enough. */
+static int confine(
+        const struct rsync_run *run, struct sandbox *sb, struct err *err)
+{
+	const struct settings *s = run->settings;
+	struct sandbox_rule rules[] = {
+	        {.path = s->source, .access = SANDBOX_READ},
+	        {.fd = run->target->dest_fd,
+	                .access = run->dry_run ? SANDBOX_READ : SANDBOX_WRITE},
+	        {.path = str_is_empty(s->rsync_excludes) ? "/dev/null"
+	                                                 : s->rsync_excludes,
+	                .access = SANDBOX_READ},
+	};
+	struct sandbox_spec spec = {
+	        .rules = rules,
+	        .rules_len = ARRAY_SIZE(rules),
+	        .programs = true,
+	        .keep_caps = SANDBOX_CAPS_COPY,
+	};
+
+	return sandbox_prepare(sb, &spec, err);
+}
+
+static void note_confinement(struct rsync_run_result *res)
+{
+	unsigned has = sandbox_probe();
+
+	if (!(has & SANDBOX_HAS_FILES))
+		(void)str_copy(
+		        res->confinement, sizeof res->confinement, "Landlock");
+	else if (!(has & SANDBOX_HAS_RENAME))
+		(void)str_copy(res->confinement, sizeof res->confinement,
+		        "Landlock 2 (rename)");
+}
+
+static int ioprio_of(const struct settings *s)
+{
+	switch (s->io_priority) {
+	case SETTINGS_IO_IDLE:
+		return IOPRIO_IDLE;
+	case SETTINGS_IO_LOW:
+		return IOPRIO_LOW;
+	case SETTINGS_IO_NORMAL:
+		break;
+	}
+	return 0;
+}
+
+static int start(const struct rsync_run *run, struct watch *w,
+        struct proc_result *proc, struct err *err)
+{
+	struct sandbox sb = SANDBOX_INIT;
+	struct proc_spec spec = {
+	        PROC_SPEC_INIT,
+	        .name = "rsync",
+	        .argv = run->argv->items,
+	        .keep_fds = &run->copy_lock_fd,
+	        .keep_fds_len = run->copy_lock_fd >= 0,
+	        .pid_namespace = true,
+	        .ioprio = ioprio_of(run->settings),
+	        .pre_exec = sandbox_hook,
+	        .pre_exec_arg = &sb,
+	        .on_output = on_output,
+	        .on_tick = on_tick,
+	        .cb_arg = w,
+	        .tick_ms = TICK_MS,
+	        .grace_ms = GRACE_MS,
+	};
+	int r;
+
+	spec.cwd_fd = run->target->dest_fd;
+	r = confine(run, &sb, err);
+	if (r == 0)
+		r = proc_run(&spec, proc, err);
+	sandbox_done(&sb);
+	return r;
+}
+
+static void hangs(const struct rsync_run *run, struct err *err)
+{
+	err_set(err, -ETIMEDOUT,
+	        _("nothing has moved for %lld seconds: the disk %s or the "
+	          "source hangs"),
+	        (long long)run->settings->disk_idle_timeout_seconds,
+	        run->target->disk.device);
+	err_meaning(err, "%s", _("The copy on the disk is NOT complete."));
+	err_action(err, "%s",
+	        _("Try another cable or port, then another disk. If the source "
+	          "is on a network, look at that. disk-idle-timeout-seconds is "
+	          "the limit."));
+}
+
+static void judge(const struct rsync_run *run, const struct proc_result *proc,
+        struct rsync_run_result *res, struct err *err)
+{
+	res->exit_code = proc->exit_code;
+	res->cancelled = proc->cancelled;
+	res->left_running = proc->hung;
+	res->verdict = rsync_exit_judge(
+	        proc->exit_code, proc->signal, &res->errors, err);
+	/* What we know better than rsync. */
+	if (res->disk_hangs) {
+		hangs(run, err);
+		res->verdict = RSYNC_DISK;
+	} else if (target_check(run->target, NULL) == -ENODEV) {
+		(void)target_check(run->target, err);
+		res->disk_lost = true;
+		res->verdict = RSYNC_DISK;
+	} else if (res->cancelled && res->verdict == RSYNC_OK) {
+		res->verdict = RSYNC_STOPPED;
+	}
+	if (res->verdict == RSYNC_OK && !res->stats.complete) {
+		err_set(err, -EPROTO, "%s",
+		        _("rsync ended well but said nothing about what it "
+		          "did"));
+		err_action(err, "%s",
+		        _("Is another program called rsync? Look at the rsync "
+		          "log."));
+		res->verdict = RSYNC_BROKEN;
+	}
+}
+
+int rsync_run(const struct rsync_run *run, struct rsync_run_result *ret,
+        struct err *err)
+{
+	_cleanup_free_ struct rsync_out *out = malloc(sizeof *out);
+	struct watch w = {
+	        .run = run,
+	        .res = ret,
+	        .out = out,
+	        .last_ms = clock_mono_ms(),
+	        .last_disk = disk_activity(run->target->disk.devno),
+	};
+	struct proc_result proc;
+	int r;
+
+	memset(ret, 0, sizeof *ret);
+	if (!out)
+		return err_nomem(err);
+	rsync_out_init(out, &run->events);
+	rsync_errors_init(&ret->errors);
+	note_confinement(ret);
+	r = start(run, &w, &proc, err);
+	if (r < 0)
+		return r;
+	(void)rsync_out_end(out);
+	rsync_errors_end(&ret->errors);
+	ret->stats = out->stats;
+	judge(run, &proc, ret, err);
+	return 0;
+}

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: MIT */
+/* target_mount: the disk mounted, flushed and unmounted. */
+#include "core/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "i18n.h"
+#include "log.h"
+#include "path.h"
+#include "proc.h"
+#include "sig.h"
+#include "str.h"
+#include "util.h"
+#include "core/marker.h"
+#include "core/settings.h"
+
+/* A journal replay on a large slow disk takes minutes. */
+#define MOUNT_TIMEOUT_MS (10 * 60 * 1000)
+#define CLAIM_TIMEOUT_MS 5000
+/* After the flush there is little left to write. */
+#define UNMOUNT_TIMEOUT_MS (5 * 60 * 1000)
+#define UNMOUNT_HANGING_MS (10 * 1000)
+
+struct mount_reply {
+	char missing[64];
+};
+
+static int mount_task(void *arg, void *reply, struct err *err)
+{
+	struct mount_reply *out = reply;
+	const char *missing = NULL;
+	int r;
+
+	r = mount_attach(arg, &missing, err);
+	(void)str_copy(
+	        out->missing, sizeof out->missing, missing ? missing : "");
+	return r;
+}
+
+/* Gives up on a disk that was pulled out meanwhile. */
+static int tick_present(void *arg)
+{
+	const struct disk *disk = arg;
+
+	return disk_check(disk) == DISK_GONE ? -ENODEV : 0;
+}
+
+static int make_mountpoint(
+        struct target *t, const struct settings *s, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	t->own_mountpoint = str_is_empty(s->destination);
+	path = t->own_mountpoint ? path_join(s->mount_directory, t->disk.uuid)
+	                         : strdup(s->destination);
+	if (!path)
+		return err_nomem(err);
+	if (str_copy(t->mountpoint, sizeof t->mountpoint, path) < 0)
+		return err_set(err, -ENAMETOOLONG,
+		        _("the mount point %s is too long"), path);
+	r = path_mkdirs(path, 0700, err);
+	if (r < 0)
+		err_prefix(err, "%s", _("cannot make the mount point"));
+	return r;
+}
+
+static int refuse_mounted(
+        const struct target *t, const char *where, struct err *err)
+{
+	err_set(err, -EBUSY, _("the disk %s is already mounted on %s"),
+	        t->disk.device, where);
+	err_meaning(err, "%s",
+	        _("Somebody else may be writing to it, so nothing was "
+	          "copied."));
+	err_action(err,
+	        _("Run \"umount %s\" and try again; keep the desktop's "
+	          "automatic mounting away from backup disks."),
+	        where);
+	return -EBUSY;
+}
+
+/* A run that was killed a moment ago is unmounted by the kernel behind its
+ * back; that takes a little. */
+static int wait_unclaimed(const struct target *t, struct err *err)
+{
+	int64_t until_ms = clock_mono_ms() + CLAIM_TIMEOUT_MS;
+
+	while (disk_is_claimed(t->disk.device) == 1) {
+		if (clock_mono_ms() < until_ms && !sig_caught()) {
+			(void)poll(NULL, 0, 50);
+			continue;
+		}
+		err_set(err, -EBUSY,
+		        _("the disk %s is in use: another program has mounted "
+		          "it where it cannot be seen from here, or it belongs "
+		          "to a RAID"),
+		        t->disk.device);
+		err_meaning(err, "%s",
+		        _("Somebody else may be writing to it, so nothing was "
+		          "copied."));
+		err_action(err,
+		        _("Find the program (\"grep -l %s "
+		          "/proc/*/mountinfo\") and end it."),
+		        t->disk.device);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* With mount-visible a killed run leaves its mount behind: ours to remove. */
+static int remove_leftover(struct target *t, const struct settings *s,
+        const char *where, struct err *err)
+{
+	if (!s->mount_visible || !str_eq(where, t->mountpoint))
+		return refuse_mounted(t, where, err);
+	log_warn(_("%s is still mounted on %s from a run that was killed; "
+	           "unmounting it"),
+	        t->disk.device, where);
+	return mount_detach(where, err);
+}
+
+/* On the same device, and really mounted: not the directory underneath. */
+static int verify(struct target *t, struct err *err)
+{
+	_cleanup_free_ char *parent_path = NULL;
+	_cleanup_close_ int parent = -1;
+	struct mount_id above;
+	char where[1024];
+	int r;
+
+	r = mount_id_of(t->root_fd, &t->id);
+	if (r < 0)
+		return err_sys(err, r, _("cannot examine %s"), t->mountpoint);
+	parent_path = path_dirname(t->mountpoint);
+	if (!parent_path)
+		return err_nomem(err);
+	parent = open(parent_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = parent < 0 ? -errno : mount_id_of(parent, &above);
+	if (r < 0)
+		return err_sys(err, r, _("cannot examine %s"), parent_path);
+	/* An old kernel tells no mount ids: all are 0.  btrfs has an anonymous
+	 * device number: mountinfo knows better. */
+	if ((above.mnt_id == t->id.mnt_id && above.devno == t->id.devno) ||
+	        mount_find(t->disk.device, t->disk.devno, where,
+	                sizeof where) != 1)
+		return err_set(err, -EIO, _("%s was not mounted on %s"),
+		        t->disk.device, t->mountpoint);
+	return 0;
+}
+
+static int open_root(struct target *t, struct err *err)
+{
+	int r;
+
+	/* Before anything is written: a descriptor opened later would not be
+	 * told of write errors that happened in between. */
+	t->root_fd = open(t->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->root_fd < 0)
+		return err_sys(err, -errno, _("cannot open %s"), t->mountpoint);
+	r = verify(t, err);
+	if (r < 0)
+		return r;
+	t->dest_fd =
+	        path_open_beneath(t->root_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (t->dest_fd < 0)
+		return err_sys(
+		        err, t->dest_fd, _("cannot open %s"), t->mountpoint);
+	return 0;
+}
+
+static int attach(struct target *t, bool read_only, struct err *err)
+{
+	struct mount_request req = {
+	        .device = t->disk.device,
+	        .target = t->mountpoint,
+	        .fstype = t->disk.fstype,
+	        .read_only = read_only,
+	        .noatime = true,
+	};
+	struct mount_reply reply = {""};
+	struct proc_task task = {
+	        .name = "mount",
+	        .fn = mount_task,
+	        .arg = &req,
+	        .reply = &reply,
+	        .reply_size = sizeof reply,
+	        .timeout_ms = MOUNT_TIMEOUT_MS,
+	        .tick_ms = 500,
+	        .on_tick = tick_present,
+	        .tick_arg = &t->disk,
+	};
+	int r = proc_task(&task, err);
+
+	if (r < 0)
+		return r;
+	t->mounted = true;
+	t->mounted_read_only = read_only;
+	if (reply.missing[0])
+		(void)str_copy(t->note, sizeof t->note, reply.missing);
+	return 0;
+}
+
+static int no_file_system(const struct target *t, struct err *err)
+{
+	err_set(err, -ENODEV, _("the device %s holds no file system, but %s"),
+	        t->disk.device, t->disk.fstype);
+	err_action(err, "%s",
+	        _("Is it the right device? Correct the UUID in the "
+	          "configuration."));
+	return -ENODEV;
+}
+
+/* Known to blkid, and with a UUID, but nothing to mount. */
+static bool is_no_file_system(const char *fstype)
+{
+	static const char *const others[] = {
+	        "swap",
+	        "LVM2_member",
+	        "linux_raid_member",
+	        "zfs_member",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (str_eq(fstype, others[i]))
+			return true;
+	return false;
+}
+
+int target_mount(struct target *t, const struct settings *s, bool read_only,
+        struct err *err)
+{
+	char where[1024];
+	int r;
+
+	if (t->disk.read_only && !read_only) {
+		err_set(err, -EROFS, _("the disk %s is write-protected"),
+		        t->disk.device);
+		err_action(err, "%s",
+		        _("Look for a switch on the disk or its case, or use "
+		          "another disk."));
+		return -EROFS;
+	}
+	if (is_no_file_system(t->disk.fstype))
+		return no_file_system(t, err);
+	if (str_eq(t->disk.fstype, "crypto_LUKS")) {
+		err_set(err, -ENODEV, _("the disk %s is encrypted and locked"),
+		        t->disk.device);
+		err_action(err,
+		        _("Unlock it (\"cryptsetup open %s NAME\") and "
+		          "configure the UUID of the file system inside."),
+		        t->disk.device);
+		return -ENODEV;
+	}
+	r = make_mountpoint(t, s, err);
+	if (r < 0)
+		return r;
+	r = mount_find(t->disk.device, t->disk.devno, where, sizeof where);
+	if (r < 0)
+		return err_sys(
+		        err, r, "%s", _("cannot find out what is mounted"));
+	if (r == 1)
+		r = remove_leftover(t, s, where, err);
+	if (r < 0)
+		return r;
+	r = wait_unclaimed(t, err);
+	if (r == 0 && !s->mount_visible)
+		r = mount_private(err);
+	if (r < 0)
+		return r;
+	r = attach(t, read_only, err);
+	if (r < 0)
+		return r;
+	return open_root(t, err);
+}
+
+struct flush_watch {
+	const struct target *t;
+	int (*on_tick)(void *arg);
+	void *arg;
+	int64_t idle_ms;
+	int64_t last_ms; /* when the disk last took something */
+	uint64_t last_bytes;
+	bool gone;
+	bool hangs;
+};
+
+static int flush_tick(void *arg)
+{
+	struct flush_watch *w = arg;
+	uint64_t bytes = disk_bytes_written(w->t->disk.devno);
+	int64_t now = clock_mono_ms();
+
+	if (disk_check(&w->t->disk) == DISK_GONE) {
+		w->gone = true;
+		return -ENODEV;
+	}
+	if (bytes != w->last_bytes) {
+		w->last_bytes = bytes;
+		w->last_ms = now;
+	}
+	if (w->idle_ms > 0 && now - w->last_ms > w->idle_ms) {
+		w->hangs = true;
+		return -ETIMEDOUT;
+	}
+	return w->on_tick ? w->on_tick(w->arg) : 0;
+}
+
+static int flush_task(void *arg, void *reply, struct err *err)
+{
+	const struct target *t = arg;
+
+	(void)reply;
+	/* The error is reported once per open file description, and a second
+	 * syncfs would return 0: there is no second. */
+	if (syncfs(t->root_fd) == 0)
+		return 0;
+	err_sys(err, -errno, "%s",
+	        _("the disk did not take everything that was written to it"));
+	err_meaning(err, "%s",
+	        _("Some files on the disk are damaged. This copy is NOT "
+	          "good, although everything seemed to be copied."));
+	err_action(err, "%s",
+	        _("Use another disk and look at this one (\"smartctl -a\", "
+	          "\"dmesg\"). The next run to this disk reads back what this "
+	          "one wrote and copies it anew where needed."));
+	return -EIO;
+}
+
+static int early_task(void *arg, void *reply, struct err *err)
+{
+	const struct target *t = arg;
+	int fd = openat(t->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)reply;
+	(void)err;
+	if (fd < 0)
+		return -errno;
+	/* Its result is this descriptor's alone; root_fd gets its own. */
+	(void)syncfs(fd);
+	close(fd);
+	return 0;
+}
+
+/* While target_flush() waits for it, by its rules; otherwise nobody wants it
+ * any more. */
+static int early_tick(void *arg)
+{
+	const struct target *t = arg;
+
+	return t->watch ? flush_tick(t->watch) : -ECANCELED;
+}
+
+static void early_end(struct target *t)
+{
+	if (t->early && proc_task_wait(TAKE_PTR(t->early), NULL) < 0)
+		log_debug("the early flush did not end well");
+}
+
+void target_flush_begin(struct target *t)
+{
+	struct proc_task task = {
+	        .name = "early flush",
+	        .fn = early_task,
+	        .arg = t,
+	        .tick_ms = 500,
+	        .on_tick = early_tick,
+	        .tick_arg = t,
+	        .ignore_signals = true,
+	};
+
+	if (t->early || t->root_fd < 0)
+		return;
+	if (proc_task_start(&task, &t->early, NULL) < 0)
+		t->early = NULL;
+}
+
+void target_flush_settle(struct target *t, int64_t idle_timeout_s,
+        int (*on_tick)(void *arg), void *arg)
+{
+	struct flush_watch w = {
+	        .t = t,
+	        .on_tick = on_tick,
+	        .arg = arg,
+	        .idle_ms = idle_timeout_s * 1000,
+	        .last_ms = clock_mono_ms(),
+	};
+
+	t->watch = &w;
+	early_end(t);
+	t->watch = NULL;
+	if (w.hangs)
+		t->hangs = true;
+}
+
+int target_flush(struct target *t, int64_t idle_timeout_s,
+        int (*on_tick)(void *arg), void *arg, struct err *err)
+{
+	struct flush_watch w = {
+	        .t = t,
+	        .on_tick = on_tick,
+	        .arg = arg,
+	        .idle_ms = idle_timeout_s * 1000,
+	        .last_ms = clock_mono_ms(),
+	};
+	struct proc_task task = {
+	        .name = "flush",
+	        .fn = flush_task,
+	        .arg = t,
+	        .tick_ms = 500,
+	        .on_tick = flush_tick,
+	        .tick_arg = &w,
+	        .ignore_signals = true,
+	};
+	int r = 0;
+
+	w.hangs = t->hangs;
+	w.gone = disk_check(&t->disk) == DISK_GONE;
+	t->watch = &w;
+	early_end(t);
+	if (!w.gone && !w.hangs)
+		r = proc_task(&task, err);
+	t->watch = NULL;
+	if (w.gone) {
+		r = target_check(t, err);
+		return r < 0 ? r
+		             : err_set(err, -ENODEV, _("the disk %s is gone"),
+		                       t->disk.device);
+	}
+	if (w.hangs) {
+		t->hangs = true;
+		err_set(err, -ETIMEDOUT, _("the disk %s takes no more data"),
+		        t->disk.device);
+		err_meaning(err, "%s",
+		        _("What was copied is not safely on the disk. This "
+		          "copy is NOT good."));
+		err_action(err, "%s",
+		        _("Unplug the disk, try another cable or port, then "
+		          "another disk."));
+		return -ETIMEDOUT;
+	}
+	if (r < 0)
+		return r;
+	return target_check(t, err);
+}
+
+#define PROBE_NAME MARKER_DIR "/alive"
+
+/* Whether it can be written is somebody else's question. */
+static int touch_task(void *arg, void *reply, struct err *err)
+{
+	const struct target *t = arg;
+	int fd;
+
+	(void)reply;
+	(void)err;
+	fd = path_open_beneath(
+	        t->dest_fd, PROBE_NAME, O_WRONLY | O_CREAT | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return 0;
+	(void)unlinkat(t->dest_fd, PROBE_NAME, 0);
+	close(fd);
+	return 0;
+}
+
+bool target_answers(struct target *t, int64_t limit_s)
+{
+	struct proc_task task = {
+	        .name = "disk check",
+	        .fn = touch_task,
+	        .arg = t,
+	        .timeout_ms = limit_s * 1000,
+	        .tick_ms = 500,
+	        .on_tick = tick_present,
+	        .tick_arg = &t->disk,
+	        .ignore_signals = true,
+	};
+
+	if (!t->hangs && proc_task(&task, NULL) == -ETIMEDOUT)
+		t->hangs = true;
+	return !t->hangs;
+}
+
+static int unmount_task(void *arg, void *reply, struct err *err)
+{
+	(void)reply;
+	return mount_detach(arg, err);
+}
+
+int target_unmount(struct target *t, struct err *err)
+{
+	struct proc_task task = {
+	        .name = "unmount",
+	        .fn = unmount_task,
+	        .arg = t->mountpoint,
+	        .timeout_ms = UNMOUNT_TIMEOUT_MS,
+	        .tick_ms = 500,
+	        .on_tick = tick_present,
+	        .tick_arg = &t->disk,
+	        .ignore_signals = true,
+	};
+	int r;
+
+	if (t->hangs)
+		task.timeout_ms = UNMOUNT_HANGING_MS;
+	early_end(t);
+	target_done(t);
+	if (!t->mounted)
+		return 0;
+	r = proc_task(&task, err);
+	if (r == 0) {
+		t->mounted = false;
+		/* A leftover directory does no harm. */
+		if (t->own_mountpoint)
+			(void)rmdir(t->mountpoint);
+	}
+	/* The kernel unmounts a disk that is gone without a word. */
+	if (disk_check(&t->disk) == DISK_GONE)
+		return target_check(t, err);
+	return r;
+}
