@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# not a test
+#
+# What the static checks share, beside tests/lib.sh: most cases are a list of
+# findings that has to be empty.
+set -u
+shopt -s lastpipe # so that "list | empty WHAT" can count
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+cd "$ASBACKUP_SRC" || exit 1
+build=$ASBACKUP_BUILD
+MAKE=${MAKE:-make}
+jobs=${ASBACKUP_JOBS:-2}
+
+# need TOOL PACKAGE: without it there is nothing to check with.
+need()
+{
+	command -v "$1" > /dev/null || skip_all "$2 is not installed"
+}
+
+# empty WHAT: ok when nothing arrives on stdin; what does arrive is shown.
+empty()
+{
+	local found
+	found=$(cat)
+	if [ -z "$found" ]; then
+		ok "$1"
+	else
+		not_ok "$1" "$found"
+	fi
+}
+
+# The files of the tree, of a checkout or of an unpacked archive, that match
+# the patterns (all without one): those git knows and those it would add.
+tree()
+{
+	if git rev-parse --git-dir >/dev/null 2>&1; then
+		git ls-files --cached --others --exclude-standard -- "$@"
+	elif [ $# = 0 ]; then
+		find . -path ./build -prune -o -type f -printf '%P\n'
+	else
+		find . -path ./build -prune -o -type f -printf '%P\n' |
+			while IFS= read -r file; do
+			for pattern; do
+				# shellcheck disable=SC2254 # a pattern
+				case $file in $pattern) echo "$file" ;; esac
+			done
+		done
+	fi | while IFS= read -r file; do
+		[ ! -f "$file" ] || printf '%s\n' "$file"
+	done | sort -u
+}
+
+# A C file without comments and without what stands in quotes, line numbers
+# kept.
+code_only()
+{
+	gcc -fpreprocessed -dD -E "$1" 2>/dev/null | awk '
+		/^# [0-9]+ "/ { line = $2 - 1; next }
+		{ line++; gsub(/"([^"\\]|\\.)*"/, "\"\"");
+		  print line ": " $0 }'
+}
+
+# A build of its own, below the one that is tested:
+# own_build NAME TARGET... [VAR=VALUE...]
+own_build()
+{
+	local name=$1
+	shift
+	MAKEFLAGS='' "$MAKE" --no-print-directory -j"$jobs" \
+		BUILD="$build/$name" "$@"
+}
