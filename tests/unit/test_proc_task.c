@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -419,6 +420,28 @@ static void test_hidden_fd(void **state)
 	(void)close(p[1]);
 }
 
+/* Without a pipe there is no child, and nobody may be told that there is one:
+ * neither a caller with an err nor one without. */
+static void test_no_pipe(void **state)
+{
+	struct proc_running *running = NULL;
+	struct proc_task task = {.name = "look", .fn = look_at_fd};
+	struct err err = ERR_INIT;
+	struct rlimit old;
+	struct rlimit none;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(proc_task_start(&task, &running, NULL), -EMFILE);
+	assert_null(running);
+	assert_int_equal(proc_task(&task, NULL), -EMFILE);
+	assert_int_equal(proc_task(&task, &err), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_non_null(strstr(err.message, "look: cannot make a pipe"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +456,7 @@ int main(void)
 	        cmocka_unit_test(test_crash),
 	        cmocka_unit_test(test_dies_with_parent),
 	        cmocka_unit_test(test_hidden_fd),
+	        cmocka_unit_test(test_no_pipe),
 	};
 
 	return cmocka_run_group_tests_name("proc_task", tests, NULL, NULL);

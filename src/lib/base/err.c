@@ -78,14 +78,14 @@ int err_nomem(struct err *err)
 	return err_set(err, -ENOMEM, "%s", _("out of memory"));
 }
 
-int err_prefix(struct err *err, const char *fmt, ...)
+void err_prefix(struct err *err, const char *fmt, ...)
 {
 	char tmp[2 * COMPOSE_SIZE + 2];
 	size_t used;
 	va_list ap;
 
 	if (!err)
-		return 0;
+		return;
 
 	va_start(ap, fmt);
 	compose(tmp, COMPOSE_SIZE, fmt, ap);
@@ -93,7 +93,6 @@ int err_prefix(struct err *err, const char *fmt, ...)
 	used = strlen(tmp);
 	(void)snprintf(tmp + used, sizeof(tmp) - used, ": %s", err->message);
 	store(err->message, sizeof(err->message), tmp);
-	return err->code;
 }
 
 void err_meaning(struct err *err, const char *fmt, ...)

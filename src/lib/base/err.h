@@ -38,9 +38,10 @@ int err_sys(struct err *err, int code, const char *fmt, ...) _printf_(3, 4);
 /* Out of memory: sets the standard text, returns -ENOMEM. */
 int err_nomem(struct err *err);
 
-/* Puts "fmt: " in front of the message; keeps the rest. Returns err->code
- * (0 when @err is NULL). */
-int err_prefix(struct err *err, const char *fmt, ...) _printf_(2, 3);
+/* Puts "fmt: " in front of the message; keeps the rest.  Returns nothing, for
+ * it has nothing to return without @err: a caller that passed that on would
+ * turn a failure into success. */
+void err_prefix(struct err *err, const char *fmt, ...) _printf_(2, 3);
 
 /* What it means for the backup; what to do now. Overwrites, or only when
  * still empty for the _default variants. */

@@ -170,7 +170,7 @@ int path_check_program(const char *path, struct err *err)
 		return err_sys(err, r, _("cannot use %s"), path);
 	/* The place to mend may lie elsewhere than the path suggests. */
 	if (!str_starts(local.message, path))
-		(void)err_prefix(&local, _("the program %s"), path);
+		err_prefix(&local, _("the program %s"), path);
 	if (err)
 		*err = local;
 	return r;

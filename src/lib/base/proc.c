@@ -227,7 +227,7 @@ int proc_run(
 
 	code = proc_prepare(&r.exec, spec, err);
 	if (code < 0) {
-		(void)err_prefix(err, _("cannot start %s"), run_name(spec));
+		err_prefix(err, _("cannot start %s"), run_name(spec));
 	} else {
 		code = run(&r, ret, err);
 		proc_prepare_done(&r.exec);

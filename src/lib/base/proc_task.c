@@ -177,8 +177,10 @@ static int start(struct proc_running *r, struct err *err)
 	const struct proc_task *task = &r->task;
 	int code = proc_prepare_pipe(&r->pipe, err);
 
-	if (code < 0)
-		return err_prefix(err, "%s", task->name);
+	if (code < 0) {
+		err_prefix(err, "%s", task->name);
+		return code;
+	}
 
 	pid_t pid = proc_child_fork(false);
 

@@ -45,6 +45,9 @@ void proc_wait_init(
  * given to somebody else. */
 static void send_signal(const struct proc_wait *w, int sig)
 {
+	/* kill(0) is everybody in our own group, kill(-1) the whole machine. */
+	if (w->pid <= 1)
+		return;
 	(void)kill(-w->pid, sig);
 	/* Not twice to the same process: a second SIGTERM is for many programs
 	 * the order to leave without cleaning up. */
@@ -209,7 +212,8 @@ void proc_wait_finish(struct proc_wait *w, struct proc_result *ret)
 	if (!ret->hung) {
 		/* Before reaping: as long as the zombie is in the group, its
 		 * number cannot belong to a stranger. */
-		(void)kill(-w->pid, SIGKILL);
+		if (w->pid > 1)
+			(void)kill(-w->pid, SIGKILL);
 		reap(w, ret);
 	}
 	util_closep(&w->pidfd);

@@ -195,7 +195,7 @@ static int note_at(struct problems *p, const struct conf *conf,
         const struct conf_entry *entry, struct err *err)
 {
 	if (entry)
-		(void)err_prefix(err, "%s:%u: [%s] %s", conf_path(conf),
+		err_prefix(err, "%s:%u: [%s] %s", conf_path(conf),
 		        entry->line, entry->section, entry->key);
 	return note(p, err);
 }

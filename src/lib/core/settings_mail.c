@@ -174,7 +174,9 @@ static int from_credential(struct settings *s, struct err *err)
 		return err_sys(
 		        err, r, _("cannot read the credential %s"), path);
 	r = keep(s, password, err);
-	return r < 0 ? err_prefix(err, "%s", path) : 0;
+	if (r < 0)
+		err_prefix(err, "%s", path);
+	return r < 0 ? r : 0;
 }
 
 int settings_mail_read_password(struct settings *s, const struct conf *conf,

@@ -126,8 +126,8 @@ int spool_put(const char *dir, const struct mime_message *m, char **ret_path,
 	if (r < 0) {
 		(void)unlinkat(dir_fd, name, 0);
 		(void)unlinkat(dir_fd, env_name, 0);
-		return err_prefix(
-		        err, _("the e-mail cannot be kept in %s"), dir);
+		err_prefix(err, _("the e-mail cannot be kept in %s"), dir);
+		return r;
 	}
 	spool_dir_limit(dir_fd, dir, SPOOL_KEEP);
 	if (ret_path != NULL)
@@ -192,9 +192,11 @@ static int to_failed(struct attempt *a, struct err *err)
 	/* What the envelope cannot hold is no reason not to move it. */
 	(void)spool_env_write(a->dir_fd, a->env_name, &a->env, NULL);
 	r = spool_dir_fail(a->dir_fd, a->name, a->env_name);
-	if (r < 0)
-		return err_prefix(err, _("cannot move it to %s/failed (%s)"),
-		        a->dir, err_text(r));
+	if (r < 0) {
+		err_prefix(err, _("cannot move it to %s/failed (%s)"), a->dir,
+		        err_text(r));
+		return r;
+	}
 	a->refused = true;
 	err_meaning_default(
 	        err, _("the message is kept as %s/failed/%s"), a->dir, a->name);
