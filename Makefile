@@ -8,6 +8,7 @@
 #	                   T=mime only those with "mime" in their name
 #	make demo          a copy to see with your own eyes; demo-clean
 #	make install       DESTDIR=, PREFIX=/usr/local; uninstall
+#	make deb           the Debian package, into build/deb
 #	make fuzz          the parsers, FUZZ_SECONDS each
 #	make po            new sentences into po/*.po
 #	make map           src/README.md from the first comment of every file
@@ -31,6 +32,10 @@ SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man
 DOCDIR := $(PREFIX)/share/doc/asbackup
 LOCALEDIR := $(PREFIX)/share/locale
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+UDEVRULESDIR ?= $(PREFIX)/lib/udev/rules.d
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 BUILD ?= $(if $(filter 1,$(SAN)),build/san,build)
 V ?= 0
@@ -75,7 +80,7 @@ all: $(PROGRAMS) $(MO)
 # Everything depends on the flags, so that a change of them rebuilds.
 FLAGS_STAMP := $(BUILD)/flags.stamp
 FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LOCALEDIR) \
-	$(SYSCONFDIR) $(LOCALSTATEDIR) $(RUNSTATEDIR)
+	$(SYSCONFDIR) $(LOCALSTATEDIR) $(RUNSTATEDIR) $(SBINDIR)
 ifneq ($(MAKECMDGOALS),clean)
 $(shell mkdir -p $(BUILD); printf '%s' '$(FLAGS_NOW)' | \
 	cmp -s - $(FLAGS_STAMP) || printf '%s' '$(FLAGS_NOW)' > $(FLAGS_STAMP))
@@ -123,6 +128,7 @@ include mk/helpers.mk
 include mk/check.mk
 include mk/fuzz.mk
 include mk/install.mk
+include mk/deb.mk
 include mk/po.mk
 
 clean:

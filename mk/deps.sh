@@ -8,9 +8,9 @@
 #	mk/deps.sh install GROUP...   installs those: as root, on Debian; says
 #	                              the command to type everywhere else
 #
-# Groups: build, check, demo.  "install" ends with 0 when nothing is missing
-# afterwards and with 1 otherwise; the caller goes on and does what it can.
-# ASBACKUP_NO_INSTALL=1 forbids any installation.
+# Groups: build, check, demo, package.  "install" ends with 0 when nothing is
+# missing afterwards and with 1 otherwise; the caller goes on and does what it
+# can.  ASBACKUP_NO_INSTALL=1 forbids any installation.
 set -u
 export LC_ALL=C
 
@@ -18,8 +18,10 @@ build=(gcc libc6-dev make pkg-config libudev-dev libblkid-dev libmount-dev
 libesmtp-dev libiniparser-dev libjansson-dev libsqlite3-dev libxxhash-dev
 libssl-dev gettext rsync gzip ca-certificates)
 
-check=(libcmocka-dev python3 python3-aiosmtpd openssl postfix xxhash strace
-valgrind clang clang-format llvm libclang-rt-dev cppcheck shellcheck codespell
+package=(build-essential debhelper dpkg-dev)
+
+check=("${package[@]}" lintian systemd libcmocka-dev python3 python3-aiosmtpd
+openssl postfix xxhash strace valgrind clang clang-format llvm libclang-rt-dev cppcheck shellcheck codespell
 mandoc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs dosfstools exfatprogs
 ntfs-3g fdisk jq libfaketime time hyperfine git locales util-linux binutils procps)
 
@@ -52,6 +54,7 @@ list()
 		case $group in
 		build) printf '%s\n' "${build[@]}" ;;
 		check) printf '%s\n' "${check[@]}" ;;
+		package) printf '%s\n' "${package[@]}" ;;
 		demo) printf '%s\n' "${demo[@]}" ;;
 		*) printf 'deps.sh: unknown group "%s"\n' "$group" >&2; exit 2 ;;
 		esac

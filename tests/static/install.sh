@@ -30,6 +30,16 @@ expected()
 	for file in README.md CHANGES.md LICENSE; do
 		echo "644 usr/share/doc/asbackup/$file"
 	done
+	for file in systemd/*.{service,timer,slice}{,.in}; do
+		file=${file##*/}
+		echo "644 usr/lib/systemd/system/${file%.in}"
+	done
+	for file in udev/*.in; do
+		file=${file##*/}
+		echo "644 usr/lib/udev/rules.d/${file%.in}"
+	done
+	echo "644 usr/lib/sysusers.d/asbackup.conf"
+	echo "644 usr/lib/tmpfiles.d/asbackup.conf"
 	echo "600 etc/asbackup/config.ini"
 }
 
@@ -40,6 +50,14 @@ expected | sort -k 2 | diff - <(files) | empty 'every file is in its place'
 	empty 'what was installed says its version'
 grep -c "/usr/share/locale" "$dest/usr/sbin/asbackup" | grep -x 0 |
 	empty 'it looks for its messages below PREFIX'
+
+lib=$dest/usr/lib
+grep -rnE '@[A-Z]+@' "$lib" | empty 'no placeholder is left in a unit or rule'
+{
+	cat "$lib"/systemd/system/*.service "$lib"/udev/rules.d/*.rules |
+		grep -oE '[^ "=]*/asbackup (run|match)' | sort -u
+} | diff - <(printf '%s\n' /usr/sbin/asbackup\ {match,run}) |
+	empty 'units and rule start the program where it is'
 
 # An upgrade must not touch what the administrator wrote.
 echo '# changed' >> "$dest/etc/asbackup/config.ini"

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Builds the Debian package from a copy of the tree, so that nothing is left
+# behind in the tree itself.
+#
+#	mk/deb.sh BUILD [VERSION]
+#
+# Packages, .changes and .buildinfo are put into BUILD/deb, from which those of
+# earlier builds are taken away.  With a VERSION, the copy's changelog begins
+# with an entry for it.
+set -eu
+cd "$(dirname "$0")/.."
+out=$1/deb
+work=$1/deb.work
+version=${2:-}
+copy=$work/asbackup
+
+command -v dpkg-buildpackage > /dev/null || {
+	echo 'dpkg-buildpackage is missing: sudo apt-get install dpkg-dev' >&2
+	exit 1
+}
+
+# What git knows and what it would add; all but build directories where the
+# tree is an unpacked archive.
+files()
+{
+	local file
+	if [ -e .git ]; then
+		git ls-files -z --cached --others --exclude-standard
+	else
+		find . -path ./build -prune -o -type f -printf '%P\0'
+	fi | while IFS= read -r -d '' file; do
+		# known to git, but taken away
+		[ ! -e "$file" ] || printf '%s\0' "$file"
+	done
+}
+
+rm -rf "$work"
+mkdir -p "$copy" "$out"
+trap 'rm -rf "$work"' EXIT
+files | tar -c --null -T - | tar -x -C "$copy"
+cd "$copy"
+
+if [ -n "$version" ]; then
+	{
+		printf 'asbackup (%s) unstable; urgency=medium\n\n' "$version"
+		printf '  * Built from the tree as it is.\n\n'
+		printf ' -- %s  %s\n\n' \
+			"$(sed -n 's/^Maintainer: //p' debian/control)" \
+			"$(dpkg-parsechangelog -S Date)"
+		cat debian/changelog
+	} > debian/changelog.new
+	mv debian/changelog.new debian/changelog
+fi
+
+# Not with the caller's make variables and flags.
+env -i PATH="$PATH" HOME="${HOME:-/}" LC_ALL=C.UTF-8 \
+	${TMPDIR:+TMPDIR="$TMPDIR"} \
+	${DEB_BUILD_OPTIONS:+DEB_BUILD_OPTIONS="$DEB_BUILD_OPTIONS"} \
+	dpkg-buildpackage -us -uc -b -jauto > "$work/log" 2>&1 || {
+	tail -n 40 "$work/log" >&2
+	echo 'The package could not be built.' >&2
+	exit 1
+}
+rm -f "$out"/asbackup*
+mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out/"
+mv "$work/log" "$out/asbackup.log"
+ls "$out"/*.deb
