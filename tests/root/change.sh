@@ -82,6 +82,39 @@ prepare 'a Veeam job ran meanwhile'
 rm "$veeam/job-1.lock"
 proven 'Veeam job' 1
 
+# Nothing to do: the plan was the closing dry run, if the source is older than
+# it.  Else the list beside the plan may show what the plan did not see.
+dry_runs()
+{
+	grep -c 'rsync argument 0:' "$w/err"
+}
+old_source()
+{
+	local newest
+	newest=$(find "$src" -printf '%C@\n' | sort -n | tail -n 1)
+	while [ "$(($(date +%s) - ${newest%.*}))" -lt 3 ]; do :; done
+}
+what='nothing to do'
+world
+fill
+disk d ext4
+disks "$d_uuid"
+asb
+asb_is 0 "$what: the first copy"
+old_source
+asb --debug
+is "$code $(dry_runs)" '0 1' "$what: an old source is looked at once"
+chmod "$(stat -c %a "$src/Job A/full.vbk")" "$src/Job A/full.vbk"
+asb --debug
+is "$code $(dry_runs)" '0 2' "$what: one that was touched just now twice"
+rm "$src/Job B/empty"
+asb
+old_source
+: > "$src/new"
+rm "$src/new"
+asb --debug
+is "$code $(dry_runs)" '0 2' "$what: also when only a directory tells"
+
 # Somebody who does not stop.
 what='a writer without end'
 world

@@ -322,6 +322,39 @@ static void each_recent(void **state)
 	scratch_remove(out);
 }
 
+static void beside_something_else(void **state)
+{
+	struct srclist_job *job = NULL;
+	struct srclist_job *other = NULL;
+	int64_t now = clock_real_ns();
+
+	(void)state;
+	assert_int_equal(srclist_begin(dir, 0, NULL, NULL, &job, &err), 0);
+	assert_int_equal(srclist_begin(dir, 0, NULL, NULL, &other, &err), 0);
+	srclist_drop(other);
+	srclist_drop(NULL);
+	assert_int_equal(srclist_end(job, &after, &err), 0);
+	assert_true(srclist_equal(&before, &after));
+	/* All was made just now, and nothing later than now. */
+	assert_true(after.newest_ns <= now);
+	assert_true(after.newest_ns > now - INT64_C(60000000000));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* A file that is gone leaves its trace in the directory. */
+static void newest_counts_directories(void **state)
+{
+	int64_t old = before.newest_ns;
+
+	(void)state;
+	do {
+		scratch_write(dir, "gone", "x");
+		assert_int_equal(unlink(scratch_path(dir, "gone")), 0);
+		assert_false(changed());
+	} while (after.newest_ns == old); /* the clock's next tick */
+	assert_true(after.newest_ns > old);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -338,6 +371,8 @@ int main(void)
 	        T(unreadable_directory),
 	        T(no_source),
 	        T(each_recent),
+	        T(beside_something_else),
+	        T(newest_counts_directories),
 	};
 
 	return cmocka_run_group_tests_name("srclist", tests, NULL, NULL);

@@ -48,8 +48,9 @@ struct run {
 
 	int64_t began_ms;
 	struct plan plan;
-	struct srclist before; /* the source before the copy */
-	int64_t before_ns;     /* when that was read */
+	struct srclist before;  /* the source before the copy */
+	int64_t before_ns;      /* when reading that began */
+	int64_t before_mono_ms; /* the same, by the clock nobody sets */
 	struct progress progress;
 	struct rsync_stats stats; /* of the last rsync */
 	int64_t copy_started_ms;
@@ -91,6 +92,8 @@ int run_identity(struct run *r);
 int run_mark(struct run *r, enum marker_state state);
 
 /* run_plan.c, run_transfer.c, run_verify.c */
+/* Now the list of the source is read against which a later one is held. */
+void run_before(struct run *r);
 int run_plan(struct run *r);
 /* The dry run after a pass: r->plan is what is left to do. */
 int run_plan_rest(struct run *r);

@@ -282,8 +282,15 @@ int run_plan_rest(struct run *r)
 	return code ? code : commit_plan(r);
 }
 
+void run_before(struct run *r)
+{
+	r->before_ns = clock_real_ns();
+	r->before_mono_ms = clock_mono_ms();
+}
+
 int run_plan(struct run *r)
 {
+	_cleanup_(srclist_dropp) struct srclist_job *job = NULL;
 	int64_t began = clock_mono_ms();
 	struct rsync_run_result res;
 	int code, e;
@@ -291,13 +298,16 @@ int run_plan(struct run *r)
 	code = begin_manifest(r);
 	if (code)
 		return code;
-	r->before_ns = clock_real_ns();
-	e = srclist_read(r->s->source, 0, run_tick, r, &r->before, &r->err);
+	run_before(r);
+	e = srclist_begin(r->s->source, 0, run_tick, r, &job, &r->err);
 	if (e < 0)
 		return run_code(r, e, EXITCODE_GUARD);
 	code = dry_run(r, RSYNC_PLAN, &res);
 	if (code)
 		return code;
+	e = srclist_end(TAKE_PTR(job), &r->before, &r->err);
+	if (e < 0)
+		return run_code(r, e, EXITCODE_GUARD);
 	show_plan(r, &res.stats);
 	code = check_space(r);
 	if (code == 0)

@@ -18,6 +18,7 @@
 /* What the kernel may keep back for this disk, in percent of the memory that
  * may be dirty: small, so that progress is honest and unmounting quick. */
 #define CACHE_PERCENT 2
+#define CACHE_FREE_BYTES (UINT64_C(1) << 30)
 /* How much of the copy a crash of this machine makes doubtful. */
 #define COMMIT_MS 1000
 /* Below this nobody wants to see how a single file grows. */
@@ -272,8 +273,10 @@ int run_transfer(struct run *r)
 		e = run_mark(r, MARKER_COPYING);
 		if (e < 0)
 			return run_code(r, e, EXITCODE_COPY);
-		(void)disk_limit_cache(
-		        r->target.disk.devno, CACHE_PERCENT, NULL);
+		/* What is written out in seconds anyway may wait for it. */
+		if (r->plan.bytes > CACHE_FREE_BYTES)
+			(void)disk_limit_cache(
+			        r->target.disk.devno, CACHE_PERCENT, NULL);
 	}
 	if (r->plan.changes == 0) {
 		log_info("%s", _("nothing to copy: the disk is up to date"));

@@ -18,6 +18,9 @@
 /* Copying the rest once more is sensible, chasing a busy source is not. */
 #define PASSES_MAX 2
 
+/* A file's times come from a clock that ticks, up to 10 ms behind. */
+#define MARGIN_NS INT64_C(1000000000)
+
 /* Why a pass does not count. */
 struct reasons {
 	char job[256]; /* a Veeam job that overlapped; "" */
@@ -37,14 +40,10 @@ static int check_jobs(struct run *r, struct reasons *d)
 	return 0;
 }
 
-static int check_source(struct run *r, struct reasons *d)
+static int judge_source(struct run *r, struct reasons *d)
 {
 	int e;
 
-	e = srclist_read(
-	        r->s->source, r->before_ns, run_tick, r, &d->after, &r->err);
-	if (e < 0)
-		return run_code(r, e, EXITCODE_VERIFY);
 	d->source_changed = !srclist_equal(&r->before, &d->after);
 	if (!d->source_changed || str_is_empty(r->s->rsync_excludes))
 		return 0;
@@ -59,16 +58,54 @@ static int check_source(struct run *r, struct reasons *d)
 	return 0;
 }
 
-/* The closing dry run; a plan that had nothing to do was one already. */
-static int check_rest(struct run *r, struct reasons *d, bool copied)
+static int closing_dry_run(struct run *r, struct reasons *d)
 {
-	int code;
+	int code = run_plan_rest(r);
 
-	if (!copied && !d->source_changed && !d->excluded_changed && !d->job[0])
-		return 0;
-	code = run_plan_rest(r);
 	d->left = r->plan.changes;
 	return code;
+}
+
+/*
+ * A plan that had nothing to do was the closing dry run already, unless
+ * something happened between its look at a file and that of the list beside
+ * it: both lists would then show the new file, and the disk has the old one.
+ * The times of the source tell, if nobody turned back the clock.
+ */
+static bool plan_may_be_old(const struct run *r, const struct reasons *d)
+{
+	int64_t real_ms = (clock_real_ns() - r->before_ns) / 1000000;
+	int64_t mono_ms = clock_mono_ms() - r->before_mono_ms;
+
+	return d->after.newest_ns >= r->before_ns - MARGIN_NS ||
+	       real_ms < mono_ms - MARGIN_NS / 2000000;
+}
+
+/* The list of the source, and beside it the closing dry run.  Whatever changes
+ * before one of them has looked at it is seen by that one. */
+static int check_source(struct run *r, struct reasons *d, bool copied)
+{
+	_cleanup_(srclist_dropp) struct srclist_job *job = NULL;
+	int code = 0, e;
+
+	e = srclist_begin(
+	        r->s->source, r->before_ns, run_tick, r, &job, &r->err);
+	if (e < 0)
+		return run_code(r, e, EXITCODE_VERIFY);
+	if (copied)
+		code = closing_dry_run(r, d);
+	if (code)
+		return code;
+	e = srclist_end(TAKE_PTR(job), &d->after, &r->err);
+	if (e < 0)
+		return run_code(r, e, EXITCODE_VERIFY);
+	code = judge_source(r, d);
+	if (code || copied)
+		return code;
+	if (d->source_changed || d->excluded_changed || d->job[0] ||
+	        plan_may_be_old(r, d))
+		return closing_dry_run(r, d);
+	return 0;
 }
 
 static void explain(struct run *r, const struct reasons *d)
@@ -142,9 +179,7 @@ static int examine(struct run *r, struct reasons *d, bool copied)
 	*d = (struct reasons){.left = 0};
 	code = check_jobs(r, d);
 	if (code == 0)
-		code = check_source(r, d);
-	if (code == 0)
-		code = check_rest(r, d, copied);
+		code = check_source(r, d, copied);
 	/* A job may have come while we looked. */
 	if (code == 0 && !d->job[0])
 		code = check_jobs(r, d);
@@ -169,7 +204,7 @@ static int next_pass(struct run *r, const struct reasons *d)
 		return code;
 	if (jobs_mark(r->jobs, &r->err) < 0)
 		return EXITCODE_VEEAM;
-	r->before_ns = clock_real_ns();
+	run_before(r);
 	e = srclist_read(r->s->source, 0, run_tick, r, &r->before, &r->err);
 	if (e < 0)
 		return run_code(r, e, EXITCODE_VERIFY);

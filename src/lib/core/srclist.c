@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -41,6 +42,12 @@ struct task {
 static int64_t ts_ns(const struct timespec *ts)
 {
 	return (int64_t)ts->tv_sec * 1000000000 + ts->tv_nsec;
+}
+
+static void note_newest(struct srclist *l, const struct stat *st)
+{
+	if (ts_ns(&st->st_ctim) > l->newest_ns)
+		l->newest_ns = ts_ns(&st->st_ctim);
 }
 
 static int note_recent(struct walk *w, const struct stat *st)
@@ -87,6 +94,7 @@ static int add_entry(struct walk *w, const struct stat *st)
 	l->sum_low += h.low;
 	l->sum_high += h.high;
 
+	note_newest(l, st);
 	l->entries++;
 	if (S_ISREG(st->st_mode)) {
 		l->files++;
@@ -179,15 +187,19 @@ static int read_task(void *arg, void *reply, struct err *err)
 	        .fn_arg = task->fn_arg,
 	        .err = err,
 	};
+	struct stat st;
 	int fd, r;
 
 	memset(list, 0, sizeof *list);
 	allow_depth();
 	fd = open(task->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, -errno, _("cannot read the source %s"),
-		        task->path);
-
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = -errno;
+		util_closep(&fd);
+		return err_sys(
+		        err, r, _("cannot read the source %s"), task->path);
+	}
+	note_newest(list, &st);
 	r = walk_dir(&w, fd);
 	buf_done(&w.path);
 	if (r < 0 && err->code != 0)
@@ -198,36 +210,92 @@ static int read_task(void *arg, void *reply, struct err *err)
 	return 0;
 }
 
-static int run(struct task *task, int (*on_tick)(void *arg), void *arg,
-        struct srclist *list, struct err *err)
+struct srclist_job {
+	struct task task;
+	struct srclist list;
+	struct proc_running *running;
+	int (*on_tick)(void *arg);
+	void *arg;
+	bool dropped;
+};
+
+static int job_tick(void *arg)
 {
+	const struct srclist_job *job = arg;
+
+	if (job->dropped)
+		return -ECANCELED;
+	return job->on_tick ? job->on_tick(job->arg) : 0;
+}
+
+static int begin(const struct task *task, int (*on_tick)(void *arg), void *arg,
+        struct srclist_job **ret, struct err *err)
+{
+	struct srclist_job *job = calloc(1, sizeof *job);
+	int r;
+
+	if (!job)
+		return err_nomem(err);
+	job->task = *task;
+	job->on_tick = on_tick;
+	job->arg = arg;
+
 	struct proc_task p = {
 	        .name = "source list",
 	        .fn = read_task,
-	        .arg = task,
-	        .reply = list,
-	        .reply_size = sizeof *list,
+	        .arg = &job->task,
+	        .reply = &job->list,
+	        .reply_size = sizeof job->list,
 	        .tick_ms = 1000,
-	        .on_tick = on_tick,
-	        .tick_arg = arg,
+	        .on_tick = job_tick,
+	        .tick_arg = job,
 	};
 
-	return proc_task(&p, err);
+	r = proc_task_start(&p, &job->running, err);
+	if (r < 0) {
+		free(job);
+		return r;
+	}
+	*ret = job;
+	return 0;
+}
+
+int srclist_begin(const char *path, int64_t since_ns, int (*on_tick)(void *arg),
+        void *arg, struct srclist_job **ret, struct err *err)
+{
+	struct task task = {.path = path, .since_ns = since_ns};
+
+	return begin(&task, on_tick, arg, ret, err);
+}
+
+int srclist_end(struct srclist_job *job, struct srclist *ret, struct err *err)
+{
+	int r = proc_task_wait(job->running, err);
+
+	if (r >= 0)
+		*ret = job->list;
+	free(job);
+	return r;
+}
+
+void srclist_drop(struct srclist_job *job)
+{
+	struct srclist unused;
+
+	if (!job)
+		return;
+	job->dropped = true;
+	if (srclist_end(job, &unused, NULL) < 0)
+		return;
 }
 
 int srclist_read(const char *path, int64_t since_ns, int (*on_tick)(void *arg),
         void *arg, struct srclist *ret, struct err *err)
 {
-	struct task task = {.path = path, .since_ns = since_ns};
-	struct srclist list = {0};
-	int r;
+	struct srclist_job *job;
+	int r = srclist_begin(path, since_ns, on_tick, arg, &job, err);
 
-	r = run(&task, on_tick, arg, &list, err);
-	if (r < 0)
-		return r;
-
-	*ret = list;
-	return 0;
+	return r < 0 ? r : srclist_end(job, ret, err);
 }
 
 int srclist_each_recent(const char *path, int64_t since_ns, srclist_fn *fn,
@@ -239,9 +307,11 @@ int srclist_each_recent(const char *path, int64_t since_ns, srclist_fn *fn,
 	        .fn = fn,
 	        .fn_arg = fn_arg,
 	};
-	struct srclist list = {0};
+	struct srclist_job *job;
+	struct srclist list;
+	int r = begin(&task, on_tick, arg, &job, err);
 
-	return run(&task, on_tick, arg, &list, err);
+	return r < 0 ? r : srclist_end(job, &list, err);
 }
 
 const char *srclist_own_name(const char *path)

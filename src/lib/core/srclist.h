@@ -22,6 +22,7 @@ struct srclist {
 	uint64_t entries;           /* everything below the root */
 	uint64_t bytes;             /* of regular files */
 	uint64_t unreadable;        /* entries that could not be read */
+	int64_t newest_ns;          /* the latest ctime, the root's included */
 	/* Entries whose ctime or mtime is not before @since: names to show. */
 	uint64_t recent;
 	char recent_names[SRCLIST_NAMES][256];
@@ -35,6 +36,22 @@ struct srclist {
  */
 int srclist_read(const char *path, int64_t since_ns, int (*on_tick)(void *arg),
         void *arg, struct srclist *ret, struct err *err) _must_check_;
+
+/*
+ * The same beside something else, in two halves.  srclist_begin() returns 0
+ * and *ret; srclist_end() must follow, waits and returns what srclist_read()
+ * would have.  srclist_drop() ends it without a result; NULL is nothing.
+ */
+struct srclist_job;
+int srclist_begin(const char *path, int64_t since_ns, int (*on_tick)(void *arg),
+        void *arg, struct srclist_job **ret, struct err *err) _must_check_;
+int srclist_end(struct srclist_job *job, struct srclist *ret,
+        struct err *err) _must_check_;
+void srclist_drop(struct srclist_job *job);
+static inline void srclist_dropp(struct srclist_job **job)
+{
+	srclist_drop(*job);
+}
 
 /*
  * Calls @fn for every regular file whose ctime or mtime is not before
