@@ -6,6 +6,7 @@
 #	make               build/asbackup and its message catalogues
 #	make check         every test this machine can run (tests/README.md);
 #	                   T=mime only those with "mime" in their name
+#	make vm-check      a real udev and systemd, in a virtual machine
 #	make demo          a copy to see with your own eyes; demo-clean
 #	make install       DESTDIR=, PREFIX=/usr/local; uninstall
 #	make deb           the Debian package, into build/deb
@@ -130,6 +131,7 @@ include mk/fuzz.mk
 include mk/install.mk
 include mk/deb.mk
 include mk/po.mk
+include mk/vm.mk
 
 clean:
 	$(Q)rm -rf build

@@ -8,7 +8,7 @@
 #	mk/deps.sh install GROUP...   installs those: as root, on Debian; says
 #	                              the command to type everywhere else
 #
-# Groups: build, check, demo, package.  "install" ends with 0 when nothing is
+# Groups: build, check, demo, package, vm.  "install" ends with 0 when nothing is
 # missing afterwards and with 1 otherwise; the caller goes on and does what it
 # can.  ASBACKUP_NO_INSTALL=1 forbids any installation.
 set -u
@@ -26,6 +26,9 @@ mandoc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs dosfstools exfatprogs
 ntfs-3g fdisk jq libfaketime time hyperfine git locales util-linux binutils procps)
 
 demo=(e2fsprogs exfatprogs fdisk util-linux jq python3 python3-aiosmtpd)
+
+vm=(qemu-system-x86 mmdebstrap arch-test cpio e2fsprogs xfsprogs btrfs-progs
+exfatprogs ntfs-3g fdisk python3 python3-aiosmtpd util-linux)
 
 # A test wants "sendmail" to be there.  Any mail server will do, and one that
 # runs already must never be replaced.
@@ -56,6 +59,7 @@ list()
 		check) printf '%s\n' "${check[@]}" ;;
 		package) printf '%s\n' "${package[@]}" ;;
 		demo) printf '%s\n' "${demo[@]}" ;;
+		vm) printf '%s\n' "${vm[@]}" ;;
 		*) printf 'deps.sh: unknown group "%s"\n' "$group" >&2; exit 2 ;;
 		esac
 	done | sort -u
