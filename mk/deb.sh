@@ -59,7 +59,7 @@ env -i PATH="$PATH" HOME="${HOME:-/}" LC_ALL=C.UTF-8 \
 	${TMPDIR:+TMPDIR="$TMPDIR"} \
 	${DEB_BUILD_OPTIONS:+DEB_BUILD_OPTIONS="$DEB_BUILD_OPTIONS"} \
 	dpkg-buildpackage -us -uc -b -jauto > "$work/log" 2>&1 || {
-	tail -n 40 "$work/log" >&2
+	grep -v -e ' -c -o ' "$work/log" | tail -n 40 >&2
 	echo 'The package could not be built.' >&2
 	exit 1
 }
