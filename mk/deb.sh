@@ -22,14 +22,15 @@ command -v dpkg-buildpackage > /dev/null || {
 }
 
 # What git knows and what it would add; all but build directories where the
-# tree is an unpacked archive.
+# tree is an unpacked archive, or of a user whom git does not trust.
 files()
 {
 	local file
-	if [ -e .git ]; then
+	if git ls-files debian/control 2> /dev/null | grep -q .; then
 		git ls-files -z --cached --others --exclude-standard
 	else
-		find . -path ./build -prune -o -type f -printf '%P\0'
+		find . \( -path ./build -o -path ./.git -o -path "$work" \) \
+			-prune -o -type f -printf '%P\0'
 	fi | while IFS= read -r -d '' file; do
 		# known to git, but taken away
 		[ ! -e "$file" ] || printf '%s\0' "$file"
