@@ -37,6 +37,7 @@ int cmd_match(const struct cli *cli);
 int cmd_verify(const struct cli *cli);
 int cmd_restore_check(const struct cli *cli);
 int cmd_mail_retry(const struct cli *cli);
+int cmd_overdue(const struct cli *cli);
 /* --print-config */
 int cmd_print_config(const struct cli *cli);
 

@@ -9,14 +9,13 @@
 #include "clock.h"
 #include "i18n.h"
 #include "log.h"
-#include "proc.h"
-#include "session.h"
 #include "str.h"
 #include "text.h"
 #include "util.h"
 #include "disks_add.h"
-#include "core/adopt.h"
+#include "disks_adopt.h"
 #include "core/exitcode.h"
+#include "core/ledger.h"
 #include "core/settings.h"
 #include "sys/disk.h"
 #include "sys/jsondoc.h"
@@ -163,26 +162,6 @@ static int list(const struct cli *cli)
 	return print_listing(&l, cli->json);
 }
 
-static int adopt(const struct cli *cli)
-{
-	struct session s;
-	char serial[160];
-	int code = session_open(&s, cli, cli->adopt, false);
-
-	if (code == 0 && adopt_disk(&s.target, s.settings, s.ledger, s.manifest,
-	                         s.verdict == MARKER_OURS, &s.err) < 0)
-		code = session_fail(&s, EXITCODE_FAILED);
-	if (code == 0)
-		printf(_("The disk %s (%s, serial number %s) is ours from now "
-		         "on.\n"),
-		        s.target.disk.uuid, s.target.disk.device,
-		        s.target.disk.serial[0]
-		                ? text_visible_str(serial, sizeof serial,
-		                          s.target.disk.serial)
-		                : _("none"));
-	return session_close(&s, code);
-}
-
 static int forget(const struct cli *cli)
 {
 	_cleanup_(settings_freep) struct settings *s = NULL;
@@ -219,7 +198,7 @@ int cmd_disks(const struct cli *cli)
 	if (cli->add)
 		return disks_add(cli);
 	if (cli->adopt)
-		return adopt(cli);
+		return disks_adopt(cli, cli->adopt);
 	if (cli->forget)
 		return forget(cli);
 	return list(cli);

@@ -17,10 +17,14 @@
 #include "core/report.h"
 #include "core/settings.h"
 #include "core/status.h"
+#include "sys/disk.h"
 
 extern char **environ;
 
 #define BAR_WIDTH 20
+
+/* With a loose cable it would go on for ever. */
+#define TRIES_MAX 3
 
 static void add_bar(struct buf *b, double percent)
 {
@@ -81,24 +85,58 @@ static void print_result(const struct cli *cli, const struct status *st)
 		log_warn("%s", _("the result cannot be printed"));
 }
 
+/*
+ * The disk was pulled out and is plugged in again while the run was still
+ * putting things in order.  systemd saw a unit that was running all the time
+ * and started nothing: it is up to us.
+ */
+static bool is_back(const struct status *st)
+{
+	_cleanup_free_ struct disk *list = NULL;
+	struct err err = ERR_INIT;
+	size_t len = 0;
+
+	if (disk_list(st->disk.uuid, &list, &len, &err) < 0)
+		log_debug("%s", err.message);
+	return len > 0;
+}
+
+static int run_once(
+        const struct cli *cli, const struct settings *s, bool *ret_again)
+{
+	struct status st;
+	int code;
+
+	status_init(&st);
+	code = run_copy(s, &cli->run, &st);
+	log_progress("");
+	print_result(cli, &st);
+	*ret_again =
+	        cli->run.queue && code == EXITCODE_DISK_LOST && is_back(&st);
+	status_done(&st);
+	return code;
+}
+
 int cmd_run(const struct cli *cli)
 {
 	_cleanup_(settings_freep) struct settings *s = NULL;
-	struct status st;
 	int code = cli_load(cli, &s);
+	bool again = true;
 
 	if (code)
 		return code;
 	if (s->debug)
 		dump_environment();
-	status_init(&st);
 	run_on_status = show;
 	notify_ready();
-	code = run_copy(s, &cli->run, &st);
+	for (int i = 0; i < TRIES_MAX && again; i++) {
+		if (i > 0)
+			log_notice("%s",
+			        _("the disk is plugged in again: starting "
+			          "anew"));
+		code = run_once(cli, s, &again);
+	}
 	notify_stopping();
-	log_progress("");
-	print_result(cli, &st);
-	status_done(&st);
 	log_close();
 	return code;
 }

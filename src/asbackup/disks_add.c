@@ -13,6 +13,7 @@
 #include "atomicfile.h"
 #include "buf.h"
 #include "cli.h"
+#include "disks_adopt.h"
 #include "i18n.h"
 #include "log.h"
 #include "num.h"
@@ -21,6 +22,7 @@
 #include "text.h"
 #include "util.h"
 #include "core/exitcode.h"
+#include "core/mailer.h"
 #include "core/settings.h"
 #include "sys/disk.h"
 #include "sys/mount.h"
@@ -161,17 +163,64 @@ static int write_section(const struct settings *s, const struct disk *d,
 		log_show_err(LOG_LEVEL_ERR, &err);
 		return EXITCODE_FAILED;
 	}
-	printf(_("Added to %s. The first copy adopts the disk: run "
-	         "\"asbackup --uuid %s\".\n"),
-	        s->path, d->uuid);
+	printf(_("Added to %s.\n"), s->path);
 	return EXITCODE_DONE;
 }
 
-static int converse(const struct settings *s, struct disk *list, size_t len)
+static int send_test_mail(
+        const struct settings *s, const struct settings_disk *disk)
+{
+	struct mailer_message m = {
+	        .disk = disk,
+	        .subject = _("asbackup: test mail"),
+	        .body = _("This is a test. asbackup's mails arrive.\n"),
+	};
+	struct err err = ERR_INIT;
+
+	if (str_is_empty(s->mail_server)) {
+		printf("%s\n",
+		        _("No mail server is configured: reports will lie in "
+		          "the spool directory."));
+		return EXITCODE_DONE;
+	}
+	if (mailer_send(s, &m, &err) < 0) {
+		log_show_err(LOG_LEVEL_ERR, &err);
+		return EXITCODE_FAILED;
+	}
+	printf("%s\n", _("A test mail was sent."));
+	return EXITCODE_DONE;
+}
+
+/* Everything of the new disk's way but the copy: whoever adds it sits in front
+ * of the machine now, and not when the first report fails to arrive. */
+static int try_out(const struct cli *cli, const char *uuid)
+{
+	_cleanup_(settings_freep) struct settings *s = NULL;
+	int code = disks_adopt(cli, uuid);
+
+	if (code) {
+		printf(_("The disk is configured, but not marked as ours yet. "
+		         "Run \"asbackup disks --adopt %s\" when the reason "
+		         "is gone.\n"),
+		        uuid);
+		return code;
+	}
+	if (cli_load(cli, &s))
+		return EXITCODE_CONFIG;
+	code = send_test_mail(s, settings_find_disk(s, uuid));
+	printf(_("Pull the disk out and plug it in again, or run \"asbackup "
+	         "--uuid %s\": that makes the first copy.\n"),
+	        uuid);
+	return code;
+}
+
+static int converse(const struct cli *cli, const struct settings *s,
+        struct disk *list, size_t len)
 {
 	const struct disk *d;
 	char name[64], mail[256];
 	size_t n = offer(s, list, len);
+	int code;
 
 	if (n == 0) {
 		printf("%s\n", _("No attached disk could be added. It must "
@@ -187,7 +236,8 @@ static int converse(const struct settings *s, struct disk *list, size_t len)
 		printf("%s\n", _("Nothing was changed."));
 		return EXITCODE_FAILED;
 	}
-	return write_section(s, d, name, mail);
+	code = write_section(s, d, name, mail);
+	return code ? code : try_out(cli, d->uuid);
 }
 
 int disks_add(const struct cli *cli)
@@ -204,5 +254,5 @@ int disks_add(const struct cli *cli)
 		log_show_err(LOG_LEVEL_ERR, &err);
 		return EXITCODE_FAILED;
 	}
-	return converse(s, list, len);
+	return converse(cli, s, list, len);
 }

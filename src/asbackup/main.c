@@ -30,6 +30,7 @@ enum opt {
 	OPT_NO_WAIT,
 	OPT_FORCE,
 	OPT_NEW_DISK,
+	OPT_QUEUE,
 	OPT_JSON,
 	OPT_FOLLOW,
 	OPT_ADD,
@@ -51,6 +52,7 @@ static const struct option long_options[] = {
         {"no-wait", no_argument, NULL, OPT_NO_WAIT},
         {"force", no_argument, NULL, OPT_FORCE},
         {"new-disk", no_argument, NULL, OPT_NEW_DISK},
+        {"queue", no_argument, NULL, OPT_QUEUE},
         {"json", no_argument, NULL, OPT_JSON},
         {"follow", no_argument, NULL, OPT_FOLLOW},
         {"add", no_argument, NULL, OPT_ADD},
@@ -77,7 +79,7 @@ static const struct command {
 } commands[] = {
         {"run", cmd_run,
                 {OPT_UUID, OPT_DEVICE, OPT_DRY_RUN, OPT_NO_MAIL, OPT_NO_WAIT,
-                        OPT_FORCE, OPT_NEW_DISK, OPT_JSON}},
+                        OPT_FORCE, OPT_NEW_DISK, OPT_QUEUE, OPT_JSON}},
         {"disks", cmd_disks, {OPT_JSON, OPT_ADD, OPT_ADOPT, OPT_FORGET}},
         {"status", cmd_status, {OPT_JSON, OPT_FOLLOW}},
         {"history", cmd_history, {OPT_JSON, 'n'}},
@@ -87,27 +89,29 @@ static const struct command {
                 {OPT_UUID, OPT_DEVICE, OPT_PART, OPT_ALL, OPT_JSON}},
         {"restore-check", cmd_restore_check, {OPT_UUID, OPT_DEVICE, OPT_JSON}},
         {"mail-retry", cmd_mail_retry, {0}},
+        {"overdue", cmd_overdue, {OPT_NO_MAIL, OPT_JSON}},
 };
 
 static void help(void)
 {
 	printf(_("Usage: asbackup [COMMAND] [OPTIONS]\n"
 	         "Copies the Veeam repository to a removable disk.\n\n"));
-	printf(_(
-	        "Commands:\n"
-	        "  run             copy (what asbackup does without a "
-	        "command)\n"
-	        "  disks           the configured disks and the age of their "
-	        "copies\n"
-	        "  status          the running copy, or how the last one "
-	        "ended\n"
-	        "  history         past runs\n"
-	        "  check           find what would make a run fail\n"
-	        "  match           exit 0 when the disk is configured\n"
-	        "  verify          read the disk back and compare\n"
-	        "  restore-check   which backup chains on the disk are "
-	        "complete\n"
-	        "  mail-retry      send the mails that wait in the spool\n\n"));
+	printf(_("Commands:\n"
+	         "  run             copy (what asbackup does without a "
+	         "command)\n"
+	         "  disks           the configured disks and the age of their "
+	         "copies\n"
+	         "  status          the running copy, or how the last one "
+	         "ended\n"
+	         "  history         past runs\n"
+	         "  check           find what would make a run fail\n"
+	         "  match           exit 0 when the disk is configured\n"
+	         "  verify          read the disk back and compare\n"
+	         "  restore-check   which backup chains on the disk are "
+	         "complete\n"
+	         "  mail-retry      send the mails that wait in the spool\n"
+	         "  overdue         warn by mail when the last good copy is "
+	         "too old\n\n"));
 	printf(_("Options of run:\n"
 	         "      --uuid UUID      the disk with this UUID\n"
 	         "      --device PATH    the disk behind this device\n"
@@ -117,7 +121,8 @@ static void help(void)
 	         "      --force          allow more deletes than "
 	         "max-delete-percent\n"
 	         "      --new-disk       accept a new disk with a known UUID, "
-	         "once\n"));
+	         "once\n"
+	         "      --queue          wait for another copy to end\n"));
 	printf(_("Options of other commands:\n"
 	         "      --add            disks: configure an attached disk\n"
 	         "      --adopt UUID     disks: this disk is ours from now on\n"
@@ -207,6 +212,9 @@ static void set_option(struct cli *cli, int c)
 		break;
 	case OPT_NEW_DISK:
 		cli->run.new_disk = true;
+		break;
+	case OPT_QUEUE:
+		cli->run.queue = true;
 		break;
 	case OPT_JSON:
 		cli->json = true;

@@ -20,6 +20,8 @@
 #include "lockfile.h"
 #include "util.h"
 
+#define LONG_MS 60000 /* for what must not happen */
+
 static char dir[256];
 static int dir_fd = -1;
 
@@ -171,6 +173,53 @@ static void killed_holder_frees_it(void **s)
 	assert_int_equal(waitpid(h.pid, NULL, 0), h.pid);
 	(void)close(h.stop);
 	assert_false(lockfile_is_held(dir_fd, "lock"));
+}
+
+static void lock_path(char *dst, size_t size)
+{
+	(void)snprintf(dst, size, "%s/lock", dir);
+}
+
+/* Ends by itself when nobody holds it, and within its time when somebody does
+ * not let go. */
+static void waiting_has_an_end(void **s)
+{
+	struct holder h = hold(-1);
+	char path[256];
+
+	(void)s;
+	lock_path(path, sizeof(path));
+	lockfile_wait(path, 1);
+	assert_true(lockfile_is_held(dir_fd, "lock"));
+	release(&h);
+	lockfile_wait(path, LONG_MS);
+	assert_int_equal(unlinkat(dir_fd, "lock", 0), 0);
+	lockfile_wait(path, LONG_MS);
+}
+
+/* The holder dies while we wait. Several that wait must not keep each other
+ * awake: what one of them does is no event for another. */
+static void a_waiter_is_woken(void **s)
+{
+	struct holder h = hold(-1);
+	struct holder other;
+	char path[256];
+
+	(void)s;
+	lock_path(path, sizeof(path));
+	other.pid = fork();
+	assert_true(other.pid >= 0);
+	if (other.pid == 0) {
+		lockfile_wait(path, LONG_MS);
+		_exit(lockfile_is_held(dir_fd, "lock") ? 1 : 0);
+	}
+	assert_int_equal(kill(h.pid, SIGKILL), 0);
+	while (lockfile_is_held(dir_fd, "lock"))
+		lockfile_wait(path, LONG_MS);
+	assert_int_equal(waitpid(h.pid, NULL, 0), h.pid);
+	(void)close(h.stop);
+	assert_int_equal(waitpid(other.pid, &other.stop, 0), other.pid);
+	assert_int_equal(other.stop, 0);
 }
 
 static void a_child_keeps_it_after_us(void **s)
@@ -343,6 +392,8 @@ int main(void)
 	        TEST(taken_and_freed),
 	        TEST(held_by_another_process),
 	        TEST(killed_holder_frees_it),
+	        TEST(waiting_has_an_end),
+	        TEST(a_waiter_is_woken),
 	        TEST(a_child_keeps_it_after_us),
 	        TEST(replaced_before_the_lock),
 	        TEST(replaced_after_the_lock),

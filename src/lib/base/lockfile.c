@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +12,8 @@
 #include "atomicfile.h"
 #include "i18n.h"
 #include "lockfile.h"
+#include "sig.h"
+#include "util.h"
 
 /* O_NONBLOCK: somebody may have put a FIFO there. */
 #define OPEN_FLAGS (O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
@@ -123,6 +127,27 @@ bool lockfile_is_held(int dir_fd, const char *path)
 	if (fd < 0)
 		return errno != ENOENT && errno != ENOTDIR;
 	return flock(fd, LOCK_SH | LOCK_NB) < 0;
+}
+
+/* Only looked at by read-only descriptors here: closing one for writing would
+ * wake all others that wait, and they us. */
+void lockfile_wait(const char *path, int timeout_ms)
+{
+	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct pollfd fds[2] = {
+	        {.fd = fd, .events = POLLIN},
+	        {.fd = sig_fd(), .events = POLLIN},
+	};
+
+	/* poll(2) leaves out a descriptor that is negative. */
+	if (fd >= 0 &&
+	        inotify_add_watch(fd, path,
+	                IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF) < 0 &&
+	        errno == ENOENT)
+		return;
+	/* Not before the watch: it may have ended in between. */
+	if (lockfile_is_held(AT_FDCWD, path))
+		(void)poll(fds, 2, timeout_ms);
 }
 
 int lockfile_note(int fd, const char *text)

@@ -32,6 +32,12 @@ int lockfile_take(
  * lockfile_take() has the patience for that. */
 bool lockfile_is_held(int dir_fd, const char *path);
 
+/* Waits until @path is no longer held, a signal was caught (sig.h) or
+ * @timeout_ms is over; which of them is for the caller to find out.  May
+ * return early.  Wakes within milliseconds of the holder's end, also when it
+ * was killed. */
+void lockfile_wait(const char *path, int timeout_ms);
+
 /* Replaces the content by @text (for people only). 0 or negative errno. */
 int lockfile_note(int fd, const char *text);
 

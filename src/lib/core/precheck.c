@@ -14,11 +14,16 @@
 #include "i18n.h"
 #include "lockfile.h"
 #include "log.h"
+#include "notify.h"
 #include "path.h"
+#include "sig.h"
 #include "str.h"
 #include "util.h"
 #include "core/hook.h"
 #include "core/settings.h"
+
+/* Between two looks at a lock whose holder may be gone without a trace. */
+#define LOOK_AGAIN_MS 5000
 
 /* From linux/magic.h and the file systems' sources: where flock(2) is
  * emulated, mandatory, or at the mercy of a server. */
@@ -130,6 +135,33 @@ int precheck_run_lock(const struct settings *s, struct err *err)
 	        clock_local(when, clock_real_s()), (int)getpid());
 	if (lockfile_note(fd, note) < 0)
 		log_debug("lock/run cannot be written");
+	return fd;
+}
+
+int precheck_run_lock_queued(const struct settings *s, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(s->state_directory, "lock/run");
+	bool told = false;
+	int fd;
+
+	if (!path)
+		return err_nomem(err);
+	while ((fd = precheck_run_lock(s, err)) == -EWOULDBLOCK) {
+		if (!told) {
+			log_notice("%s",
+			        _("another copy is active; this one begins "
+			          "when it has ended"));
+			notify_status(_("waiting for another copy to end"));
+		}
+		told = true;
+		do {
+			notify_watchdog();
+			lockfile_wait(path, LOOK_AGAIN_MS);
+			if (sig_caught())
+				return -EINTR;
+		} while (lockfile_is_held(AT_FDCWD, path));
+		*err = ERR_INIT;
+	}
 	return fd;
 }
 

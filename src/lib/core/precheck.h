@@ -20,6 +20,9 @@ int precheck_directories(const struct settings *s, struct err *err);
 /* Takes the lock "one run at a time". A descriptor, -EWOULDBLOCK when a run is
  * active (err says since when), or another negative errno. */
 int precheck_run_lock(const struct settings *s, struct err *err);
+/* The same, but waits for its turn. -EINTR (without an error text) when a
+ * signal was caught meanwhile. */
+int precheck_run_lock_queued(const struct settings *s, struct err *err);
 
 /* Opens the general log (log_open_file) and rsync's (*ret_rsync_log, appended
  * to; the caller flushes it now and then). 0 or negative errno. */

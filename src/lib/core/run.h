@@ -23,6 +23,7 @@ struct run_options {
 	bool no_wait;  /* Veeam jobs running: end at once */
 	bool force;    /* more deletes than allowed are allowed once */
 	bool new_disk; /* adopt what carries a known UUID, once */
+	bool queue;    /* another run is active: wait for its end */
 };
 
 /*

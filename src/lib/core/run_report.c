@@ -13,6 +13,7 @@
 #include "str.h"
 #include "util.h"
 #include "core/attach.h"
+#include "core/copies.h"
 #include "core/exitcode.h"
 #include "core/hook.h"
 #include "core/mailer.h"
@@ -147,6 +148,8 @@ static void write_history(struct run *r)
 	e = ledger_run_end(r->ledger, &row, &err);
 	if (e == 0)
 		e = update_disk(r, &err);
+	if (e == 0)
+		e = copies_publish(r->s->state_directory, r->ledger, &err);
 	if (e < 0)
 		status_warn(r->st, _("the history cannot be written: %s"),
 		        err.message);

@@ -28,10 +28,13 @@
 
 static int take_run_lock(struct run *r)
 {
-	int fd = precheck_run_lock(r->s, &r->err);
+	int fd = r->opt->queue ? precheck_run_lock_queued(r->s, &r->err)
+	                       : precheck_run_lock(r->s, &r->err);
 
 	if (fd == -EWOULDBLOCK)
 		return EXITCODE_BUSY;
+	if (fd == -EINTR)
+		return run_code(r, fd, EXITCODE_FAILED);
 	if (fd < 0)
 		return EXITCODE_CONFIG;
 	r->run_lock_fd = fd;

@@ -90,6 +90,7 @@ static int put_message(int dir_fd, const char *name,
 
 	if (r < 0)
 		return r;
+	spool_dir_give(dir_fd, f.fd);
 	r = mime_write(m, f.fd, err);
 	if (r == 0)
 		r = atomicfile_commit(&f, err);
@@ -179,7 +180,7 @@ static int open_locked(int dir_fd, const char *name, struct err *err)
 	        st.st_ino != there.st_ino || st.st_dev != there.st_dev)
 		return err_set(err, -ENOENT,
 		        _("%s was sent by another process"), name);
-	if (!S_ISREG(st.st_mode) || (st.st_uid != geteuid() && st.st_uid != 0))
+	if (!spool_dir_is_ours(dir_fd, &st))
 		return err_set(err, -EPERM,
 		        _("%s is not a regular file of this user"), name);
 	return TAKE_FD(fd);

@@ -19,6 +19,35 @@
 
 #define NAME_MAX_BYTES 60
 #define LEFTOVER_AGE_S 3600
+#define SERVICE_UID_MAX 999 /* people come after */
+
+/* root puts mails into the directory of the user that sends them. */
+static bool is_service(const struct stat *st)
+{
+	return geteuid() == 0 && st->st_uid <= SERVICE_UID_MAX;
+}
+
+void spool_dir_give(int dir_fd, int fd)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || fstat(dir_fd, &st) < 0 || st.st_uid == 0)
+		return;
+	if (fchown(fd, st.st_uid, st.st_gid) < 0)
+		log_debug("a mail stays root's: %s", err_text(-errno));
+}
+
+bool spool_dir_is_ours(int dir_fd, const struct stat *file)
+{
+	struct stat st;
+
+	/* A second name could be that of any file of ours. */
+	if (!S_ISREG(file->st_mode) || file->st_nlink != 1)
+		return false;
+	return file->st_uid == geteuid() || file->st_uid == 0 ||
+	       (geteuid() == 0 && fstat(dir_fd, &st) == 0 &&
+	               st.st_uid == file->st_uid);
+}
 
 int spool_dir_open(const char *dir, bool create, struct err *err)
 {
@@ -37,7 +66,7 @@ int spool_dir_open(const char *dir, bool create, struct err *err)
 		        err, -errno, _("cannot open the directory %s"), dir);
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, -errno, _("cannot look at %s"), dir);
-	if (st.st_uid != geteuid() && st.st_uid != 0) {
+	if (st.st_uid != geteuid() && st.st_uid != 0 && !is_service(&st)) {
 		err_set(err, -EPERM, _("%s belongs to another user"), dir);
 		err_action(err, _("run: chown %u %s"), geteuid(), dir);
 		return -EPERM;
@@ -125,6 +154,7 @@ int spool_dir_fail(int dir_fd, const char *name, const char *env_name)
 	        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (to < 0)
 		return -errno;
+	spool_dir_give(dir_fd, to);
 	if (renameat(dir_fd, env_name, to, env_name) < 0 && errno != ENOENT)
 		return -errno;
 	if (renameat(dir_fd, name, to, name) < 0)

@@ -10,13 +10,20 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include "err.h"
 #include "str.h"
 
-/* Opens the directory, and makes it (0700) if @create. One of somebody else,
+/* Opens the directory, and makes it (0700) if @create. One of somebody else
+ * (for root: of somebody who is no service, with a number above 999),
  * or that others may write to, is refused: what lies there is sent in our
  * name. Returns a descriptor; -ENOENT; other negative errno with @err. */
 int spool_dir_open(const char *dir, bool create, struct err *err);
+/* root's new file or directory for the owner of the spool directory, who sends
+ * what lies there. Best effort. */
+void spool_dir_give(int dir_fd, int fd);
+/* A plain file with one name, and not somebody else's. */
+bool spool_dir_is_ours(int dir_fd, const struct stat *file);
 /* "….eml" without a slash, not hidden, short enough. */
 bool spool_dir_is_name(const char *name);
 /* The .env that belongs to @name. */

@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "core/mime.h"
+#include "core/spool_dir.h"
 #include "i18n.h"
 #include "num.h"
 #include "sys/mail.h"
@@ -154,9 +155,21 @@ int spool_env_write(int dir_fd, const char *name, const struct spool_env *env,
         struct err *err)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct atomicfile f;
+	int r;
 
 	spool_env_format(env, &b);
 	if (buf_failed(&b))
 		return err_nomem(err);
-	return atomicfile_write(dir_fd, name, b.data, b.len, 0600, true, err);
+	r = atomicfile_open(&f, dir_fd, name, 0600, err);
+	if (r < 0)
+		return r;
+	spool_dir_give(dir_fd, f.fd);
+	r = atomicfile_write_all(f.fd, b.data, b.len);
+	if (r < 0)
+		(void)err_sys(err, r, _("cannot write %s"), name);
+	else
+		r = atomicfile_commit(&f, err);
+	atomicfile_abort(&f);
+	return r;
 }

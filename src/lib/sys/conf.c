@@ -412,6 +412,16 @@ static int refuse_owner(const struct conf *conf, struct err *err)
 	return -EPERM;
 }
 
+/* systemd made it readable for this service alone; where it uses an ACL for
+ * that, the mode looks as if the group could read it. */
+static bool is_credential(const struct conf *conf)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	return dir && dir[0] == '/' && str_starts(conf->path, dir) &&
+	       conf->path[strlen(dir)] == '/' && !strstr(conf->path, "/../");
+}
+
 int conf_check_secret(const struct conf *conf, struct err *err)
 {
 	if (conf->is_link) {
@@ -424,7 +434,7 @@ int conf_check_secret(const struct conf *conf, struct err *err)
 	}
 	if (is_foreign(conf))
 		return refuse_owner(conf, err);
-	if (conf->mode & (S_IRWXG | S_IRWXO)) {
+	if (conf->mode & (S_IRWXG | S_IRWXO) && !is_credential(conf)) {
 		(void)err_set(err, -EPERM,
 		        _("others can read this password, the file has mode "
 		          "%04o"),
