@@ -23,8 +23,8 @@ second_waits() { grep -qs 'another copy is active' "$w/err2"; }
 what='two disks at once'
 world
 fill
-disk d ext4
-disk e ext4
+disk d ext4 128M
+disk e ext4 128M
 disks "$d_uuid" "$e_uuid"
 slow_copy 2
 asb_start --uuid "$d_uuid"
