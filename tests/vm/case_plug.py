@@ -81,3 +81,67 @@ def again(world, c):
     c.note(f"the run took {run.took:.1f} s of the guest")
     world.vm.pull(disk)
     c.equal(world.differences(disk), [], "what is new is there")
+
+
+@case("quick")
+def quick(world, c):
+    """Pulled as soon as the run begins, and plugged in again at once."""
+    disk = world.disk("quick")
+    world.configure(disk)
+    since, mails = world.vm.mark(), world.mail.mark()
+    world.vm.plug(disk)
+    world.started(disk, since)
+    world.vm.pull(disk)
+    world.vm.plug(disk)
+    world.vm.wait("a good run in the end", world.is_success(disk), since, 90)
+    world.idle()
+    status = world.status()
+    c.equal((status["state"], status["may_be_unplugged"]),
+            ("succeeded", True), "the status says so", status)
+    last = world.mail.wait(mails, lambda m: "may be unplugged" in m.text)
+    c.ok(last, "a mail says that it may be unplugged",
+         "\n---\n".join(map(str, world.mail.since(mails))))
+    world.vm.pull(disk)
+    c.equal(world.differences(disk), [], "a good copy at last")
+    c.ok(disk.clean() and disk.check(), "nothing to repair on it")
+
+
+@case("two")
+def two(world, c):
+    """A second disk while the first is being copied to."""
+    one, other = world.disk("one"), world.disk("other")
+    world.configure(one, other, backup="bandwidth-limit = 3M")
+    since = world.vm.mark()
+    world.vm.plug(one)
+    world.wait_step("copy")
+    world.vm.plug(other)
+    first = world.ended(one, since)
+    second = world.ended(other, since)
+    c.ok(first.good, "the first is good", first)
+    c.ok(second.good, "the second is good", second)
+    c.ok(second.started < first.ended < second.ended,
+         "the second waits for its turn",
+         f"{first.started} {first.ended} {second.started} {second.ended}")
+    c.equal((world.starts(one, since), world.starts(other, since)), (1, 1),
+            "one run each")
+    for disk in (one, other):
+        world.vm.pull(disk)
+        c.equal(world.differences(disk), [], f"{disk.name}: the source")
+        c.ok(disk.clean() and disk.check(), f"{disk.name}: clean")
+
+
+@case("long")
+def long(world, c):
+    """A copy that lasts longer than udev lets an event last."""
+    vm = world.vm
+    disk = world.disk("long")
+    vm.sh("printf 'event_timeout=5\\n' > /etc/udev/udev.conf && "
+          "systemctl restart systemd-udevd")
+    world.configure(disk, backup="bandwidth-limit = 1M")
+    run = world.copy(disk)
+    vm.sh("rm /etc/udev/udev.conf && systemctl restart systemd-udevd")
+    c.ok(run.took > 8, "the copy lasted longer than the limit",
+         f"{run.took} s")
+    good_run(c, world, disk, run, "longer than udev's limit")
+    vm.pull(disk)
+    c.equal(world.differences(disk), [], "the source")

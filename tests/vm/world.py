@@ -162,18 +162,26 @@ class World:
         self.vm.plug(disk)
         return self.ended(disk, since, limit)
 
+    def is_success(self, disk):
+        return self._of(disk.uuid, SUCCESS)
+
+    def idle(self, limit=60):
+        """Until no copy runs or waits to be started."""
+        self.vm.sh("""
+until [ -z "$(systemctl list-jobs --no-legend 'asbackup@*')" ] &&
+    ! systemctl list-units --plain --no-legend 'asbackup@*' |
+        grep -Eq ' (active|activating|deactivating|reloading) '; do
+    sleep 0.2
+done""", limit)
+
     def tidy(self):
         """As a case found it: no disks, nothing slow, nothing failed."""
         self.vm.throttle()
         self.vm.pull_all()
-        self.vm.sh("""
-for i in {1..600}; do
-    systemctl list-units --plain --no-legend 'asbackup@*' |
-        grep -Eq ' (active|activating|deactivating|reloading) ' || break
-    read -r -t 0.1 < <(sleep 0.1) || :
-done
-systemctl reset-failed
-rm -f /var/lib/asbackup/spool/*.eml /var/lib/asbackup/spool/*.env""", 90)
+        self.idle(90)
+        self.vm.sh("systemctl reset-failed; rm -f "
+                   "/var/lib/asbackup/spool/*.eml "
+                   "/var/lib/asbackup/spool/*.env")
 
     # --- what is on a disk -----------------------------------------------------
 

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""The server is shut down, rebooted or loses its power during a copy."""
+from case import case
+from case_plug import good_run
+
+SLOW = "bandwidth-limit = 2M"
+
+
+@case("poweroff")
+def poweroff(world, c):
+    """systemctl poweroff ends the run in order."""
+    vm = world.vm
+    disk = world.disk("poweroff")
+    world.kept["poweroff"] = disk
+    world.configure(disk, backup="bandwidth-limit = 500")
+    since = vm.mark()
+    vm.plug(disk)
+    world.wait_step("copy")
+    locks = vm.sh("systemd-inhibit --list --no-pager")
+    c.has(locks, "asbackup", "a copy holds off sleep and shutdown by a user")
+    vm.begin("systemctl poweroff")
+    vm.wait_off(90)
+    ends = [e for e in vm.entries(since, lambda e: world.unit(disk.uuid) in
+                                  (e.get("UNIT"), e.get("_SYSTEMD_UNIT")))]
+    text = "\n".join(e.get("MESSAGE") or "" for e in ends)
+    c.ok("143" in text, "it ended with 128+15", text)
+    c.ok(disk.clean() and disk.check(), "the disk was unmounted in order")
+
+
+@case("boot")
+def boot(world, c):
+    """A known disk is plugged in when the machine is switched on."""
+    vm = world.vm
+    disk = world.kept.get("poweroff") or world.disk("boot")
+    if vm.alive():
+        world.configure(disk)
+        vm.sh("sync")
+        vm.power_cut()
+    since, mails = vm.mark(), world.mail.mark()
+    vm.start([disk])
+    run = world.ended(disk, since)
+    good_run(c, world, disk, run, "plugged in at boot")
+    c.equal(world.starts(disk, since), 1, "one run")
+    c.ok(world.mail.wait(mails, lambda m: "may be unplugged" in m.text),
+         "a mail says that it may be unplugged",
+         "\n---\n".join(map(str, world.mail.since(mails))))
+    vm.pull(disk)
+    c.equal(world.differences(disk), [], "the source")
+
+
+@case("power-cut")
+def power_cut(world, c):
+    vm = world.vm
+    disk = world.disk("cut")
+    world.configure(disk, backup=SLOW)
+    vm.sh("sync")
+    vm.plug(disk)
+    world.wait_step("copy")
+    vm.power_cut()
+    since, mails = vm.mark(), world.mail.mark()
+    vm.start([disk])
+    run = world.ended(disk, since)
+    good_run(c, world, disk, run, "after a power cut")
+    end = world.mail.wait(mails, lambda m: "may be unplugged" in m.text)
+    text = f"{run}\n{end}"
+    c.ok("did not finish" in text or "interrupted" in text or
+         "was cut off" in text, "it says that the last one was cut off", text)
+    vm.pull(disk)
+    c.equal(world.differences(disk), [], "the source")
+    c.ok(disk.clean() and disk.check(), "nothing to repair on it")
+
+
+@case("reboot")
+def reboot(world, c):
+    """systemctl reboot in the middle; the disk stays plugged in."""
+    vm = world.vm
+    disk = world.disk("reboot")
+    world.configure(disk, backup=SLOW)
+    since, ready = vm.mark(), vm.ready
+    vm.plug(disk)
+    world.wait_step("copy")
+    vm.begin("systemctl reboot")
+    vm.wait_ready(ready)
+    second = next(i for i, e in enumerate(vm.journal)
+                  if i >= since and e.get("_BOOT_ID") !=
+                  vm.journal[since - 1].get("_BOOT_ID"))
+    run = world.ended(disk, second)
+    good_run(c, world, disk, run, "after the reboot")
+    vm.pull(disk)
+    c.equal(world.differences(disk), [], "the source")
+    c.ok(disk.clean() and disk.check(), "nothing to repair on it")
