@@ -7,6 +7,9 @@
 # copy comes.  (The units themselves: tests/vm.)
 . "$(dirname "$0")/faultlib.sh"
 
+# Made by "disk NAME".
+e_uuid='' e_dev=''
+
 # --- two disks at once ----------------------------------------------------------
 
 # second [OPTION...]: another run, in the background: $second_pid.
