@@ -7,8 +7,8 @@ INSTALL ?= install
 MAN_PAGES := $(sort $(wildcard man/*.[1-9]))
 MAN_INSTALLED := $(foreach m,$(MAN_PAGES),\
 	$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
-SAMPLES := $(sort $(wildcard config/*))
-SAMPLE_CONFIG := config/config.ini.sample
+SAMPLES := $(sort $(wildcard config/*.sample))
+FIRST_CONFIG := config/config.ini
 TEXTS ?= $(wildcard README.md CHANGES.md LICENSE)
 
 # --- udev and systemd -------------------------------------------------------
@@ -58,9 +58,9 @@ install: all
 		$(DESTDIR)$(LOCALEDIR)/$$l/LC_MESSAGES/asbackup.mo; done
 	$(Q)set -e; for s in $(SAMPLES); do \
 		$(INSTALL) -m 644 $$s $(DESTDIR)$(DOCDIR)/examples/; done
-	$(Q)test ! -e $(SAMPLE_CONFIG) || \
+	$(Q)test ! -e $(FIRST_CONFIG) || \
 		test -e $(DESTDIR)$(SYSCONFDIR)/asbackup/config.ini || \
-		$(INSTALL) -D -m 600 $(SAMPLE_CONFIG) \
+		$(INSTALL) -D -m 600 $(FIRST_CONFIG) \
 		$(DESTDIR)$(SYSCONFDIR)/asbackup/config.ini
 	$(Q)test -n '$(DESTDIR)' || printf '%s\n' \
 		'Installed. So that a disk is copied to when it is plugged in:' \

@@ -91,8 +91,8 @@ dpkg-deb -c "$deb" | awk '$2 != "root/root"' | empty 'everything is of root'
 is "$(cat "$scripts/conffiles")" /etc/asbackup/config.ini \
 	'the configuration, and nothing else, is a conffile'
 is "$(stat -c %a "$root/etc/asbackup")" 755 'the mode of /etc/asbackup'
-check 'the configuration is the sample' \
-	cmp config/config.ini.sample "$root/etc/asbackup/config.ini"
+check 'the configuration is the short one' \
+	cmp config/config.ini "$root/etc/asbackup/config.ini"
 match=$("$root/usr/sbin/asbackup" match --uuid 0000-0000 \
 	--config "$root/etc/asbackup/config.ini" 2>&1)
 is "$? $match" '1 ' 'as long as no disk is configured, none is a backup disk'

@@ -24,7 +24,7 @@ expected()
 		lang=${lang##*/}
 		echo "644 usr/share/locale/${lang%.po}/LC_MESSAGES/asbackup.mo"
 	done
-	for file in config/*; do
+	for file in config/*.sample; do
 		echo "644 usr/share/doc/asbackup/examples/${file##*/}"
 	done
 	for file in README.md CHANGES.md LICENSE; do
