@@ -112,7 +112,7 @@ static void note_confinement(struct rsync_run_result *res)
 		        "Landlock 2 (rename)");
 }
 
-static int ioprio_of(const struct settings *s)
+int rsync_run_ioprio(const struct settings *s)
 {
 	switch (s->io_priority) {
 	case SETTINGS_IO_IDLE:
@@ -136,7 +136,7 @@ static int start(const struct rsync_run *run, struct watch *w,
 	        .keep_fds = &run->copy_lock_fd,
 	        .keep_fds_len = run->copy_lock_fd >= 0,
 	        .pid_namespace = true,
-	        .ioprio = ioprio_of(run->settings),
+	        .ioprio = rsync_run_ioprio(run->settings),
 	        .pre_exec = sandbox_hook,
 	        .pre_exec_arg = &sb,
 	        .on_output = on_output,

@@ -46,6 +46,9 @@ struct rsync_run_result {
 	                        */
 };
 
+/* The I/O priority of a copy, as in ioprio_set(2); 0 = as we are. */
+int rsync_run_ioprio(const struct settings *s);
+
 /* 0: rsync ran, look at @ret (err is set unless the verdict is RSYNC_OK);
  * negative errno: it could not be started or understood. */
 int rsync_run(const struct rsync_run *run, struct rsync_run_result *ret,

@@ -120,6 +120,7 @@ static void run_done(struct run *r)
 {
 	if (r->rsync_log)
 		fclose(r->rsync_log);
+	prefetch_free(r->prefetch);
 	manifest_close(r->manifest);
 	ledger_close(r->ledger);
 	jobs_free(r->jobs);

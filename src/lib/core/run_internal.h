@@ -15,6 +15,7 @@
 #include "core/manifest.h"
 #include "core/marker.h"
 #include "core/plan.h"
+#include "core/prefetch.h"
 #include "core/progress.h"
 #include "core/rsync_cmd.h"
 #include "core/rsync_run.h"
@@ -48,9 +49,10 @@ struct run {
 
 	int64_t began_ms;
 	struct plan plan;
-	struct srclist before;  /* the source before the copy */
-	int64_t before_ns;      /* when reading that began */
-	int64_t before_mono_ms; /* the same, by the clock nobody sets */
+	struct srclist before;     /* the source before the copy */
+	int64_t before_ns;         /* when reading that began */
+	int64_t before_mono_ms;    /* the same, by the clock nobody sets */
+	struct prefetch *prefetch; /* of the plan; NULL */
 	struct progress progress;
 	struct rsync_stats stats; /* of the last rsync */
 	int64_t copy_started_ms;

@@ -38,6 +38,7 @@ static int plan_copy(struct run *r, const struct rsync_item *item)
 		occupied = (uint64_t)st.st_blocks * 512;
 	}
 	plan_add_file(&r->plan, item->size, occupied);
+	prefetch_add(r->prefetch, item->name, item->size);
 	if (r->opt->dry_run || !r->manifest)
 		return 0;
 	if (manifest_pending(
@@ -302,6 +303,8 @@ int run_plan(struct run *r)
 	e = srclist_begin(r->s->source, 0, run_tick, r, &job, &r->err);
 	if (e < 0)
 		return run_code(r, e, EXITCODE_GUARD);
+	if (!r->opt->dry_run && r->s->bandwidth_limit_kib == 0)
+		r->prefetch = prefetch_new(prefetch_limit());
 	code = dry_run(r, RSYNC_PLAN, &res);
 	if (code)
 		return code;

@@ -239,7 +239,9 @@ static int pass(struct run *r)
 	int e;
 
 	begin_pass(r);
+	prefetch_start(r->prefetch, r->s->source, rsync_run_ioprio(r->s));
 	e = run_rsync(r, RSYNC_COPY, &ev, &res);
+	prefetch_free(TAKE_PTR(r->prefetch));
 	end_pass(r, e == 0 && res.verdict == RSYNC_OK);
 	if (e < 0)
 		return run_code(r, e, EXITCODE_COPY);

@@ -195,8 +195,8 @@ static int note_at(struct problems *p, const struct conf *conf,
         const struct conf_entry *entry, struct err *err)
 {
 	if (entry)
-		err_prefix(err, "%s:%u: [%s] %s", conf_path(conf),
-		        entry->line, entry->section, entry->key);
+		err_prefix(err, "%s:%u: [%s] %s", conf_path(conf), entry->line,
+		        entry->section, entry->key);
 	return note(p, err);
 }
 
