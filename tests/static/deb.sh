@@ -59,7 +59,7 @@ expected()
 		lang=${lang##*/}
 		echo "644 usr/share/locale/${lang%.po}/LC_MESSAGES/asbackup.mo"
 	done
-	for file in config/*; do
+	for file in config/*.sample; do
 		echo "644 usr/share/doc/asbackup/examples/${file##*/}"
 	done
 	cat <<-'END'
@@ -188,6 +188,7 @@ script_calls 'a removal keeps configuration and state' \
 script_calls 'a purge takes away what is ours, and nothing else' \
 	postrm purge <<'END'
 rm -rf --one-file-system /var/lib/asbackup /var/log/asbackup /run/asbackup /etc/asbackup
+rm -f /var/lib/systemd/timers/stamp-asbackup-overdue.timer
 deb-systemd-helper purge asbackup-mail.timer asbackup-overdue.timer
 status 0
 END
