@@ -185,7 +185,7 @@ static void lock_path(char *dst, size_t size)
 static void waiting_has_an_end(void **s)
 {
 	struct holder h = hold(-1);
-	char path[256];
+	char path[300];
 
 	(void)s;
 	lock_path(path, sizeof(path));
@@ -203,7 +203,7 @@ static void a_waiter_is_woken(void **s)
 {
 	struct holder h = hold(-1);
 	struct holder other;
-	char path[256];
+	char path[300];
 
 	(void)s;
 	lock_path(path, sizeof(path));

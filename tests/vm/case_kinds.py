@@ -4,8 +4,30 @@ from case import case
 from case_plug import good_run
 
 
+def has_driver(world, fstype):
+    name = {"ntfs": "ntfs3"}.get(fstype, fstype)
+    return world.vm.run(f"modprobe -q {name}; grep -qw {name} "
+                        "/proc/filesystems")[0] == 0
+
+
+def refused(world, c, fstype):
+    """Without a driver: said plainly, and nothing is changed."""
+    disk = world.disk(fstype, fstype)
+    before = disk.digest()
+    world.configure(disk)
+    run = world.copy(disk)
+    c.skip(f"a good copy on {fstype}", "the kernel has no driver for it")
+    c.equal((run.good, run.exit), (False, 13), "refused", run)
+    c.has(str(run), "cannot mount the file system", "it says why")
+    world.vm.pull(disk)
+    c.equal(disk.digest(), before, "nothing on it has changed")
+
+
 def kind(fstype):
     def run_it(world, c):
+        if not has_driver(world, fstype):
+            refused(world, c, fstype)
+            return
         disk = world.disk(fstype, fstype)
         world.configure(disk)
         run = world.copy(disk)

@@ -33,6 +33,8 @@ def plug(world, c):
     if not good_run(c, world, disk, run, "a known disk"):
         return
     c.note(f"the run took {run.took:.1f} s of the guest")
+    c.ok("arning" not in str(run) and "permitted" not in str(run),
+         "nothing to wonder about in the journal", run)
     end = world.mail.wait(mails, lambda m: "monday@example.org" in m.recipients
                           and m is not world.mail.since(mails)[0])
     both = "\n---\n".join(map(str, world.mail.since(mails)))

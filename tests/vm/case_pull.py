@@ -6,7 +6,7 @@ from case_plug import good_run
 LIMIT = 10.0  # seconds from the pull to the end of the run
 
 
-def pulled(world, c, disk, when, mount_slow=0, **settings):
+def pulled(world, c, disk, when, **settings):
     """Plugs in, pulls when told to, and looks at what is left."""
     vm = world.vm
     world.configure(disk, **settings)
@@ -87,7 +87,9 @@ def flush(world, c):
 
     def when():
         world.wait_step("copy")
-        world.vm.throttle(write=300000)
+        world.vm.throttle(write=2000000)
+        world.wait_step("unlock", "free-space", "unmount")
+        world.vm.throttle(write=30000)
         world.wait_step("unmount")
 
     run, mails = pulled(world, c, disk, when, verify=0)
@@ -104,11 +106,14 @@ def unmount(world, c):
     trace = "/sys/kernel/tracing"
 
     def when():
+        # The kernel itself says when asbackup calls umount(); systemd does
+        # too, before it starts it, under the name of "(asbackup)".
         world.vm.sh(
-            f"echo 1 > {trace}/events/syscalls/sys_enter_umount/enable; "
-            f"read -r line < <(grep -m 1 --line-buffered asbackup "
-            f"{trace}/trace_pipe)", 60)
-        world.vm.throttle(write=8000)
+            f"echo 1 > {trace}/events/syscalls/sys_enter_umount/enable")
+        # By now nearly everything has been flushed.
+        world.wait_step("unlock", "free-space", "unmount")
+        world.vm.throttle(write=16000)
+        world.vm.until(f"grep -m 1 ' asbackup-[0-9]' {trace}/trace_pipe")
 
     run, mails = pulled(world, c, disk, when)
     world.vm.sh(f"echo 0 > {trace}/events/syscalls/sys_enter_umount/enable")

@@ -51,7 +51,8 @@ def purge(world, c):
     c.ok(vm.run("test -e /etc/asbackup/config.ini")[0] == 0,
          "the configuration stays")
     c.equal(vm.run("systemctl list-timers --no-legend 'asbackup*'; "
-                   "systemctl list-units --no-legend 'asbackup*'")[1]
+                   "systemctl list-units --no-legend 'asbackup*.service' "
+                   "'asbackup*.timer'")[1]
             .strip(), "", "no unit is left")
     disk = world.disk("purged")
     since = vm.mark()

@@ -73,6 +73,7 @@ class Vm:
         self.journal = []       # everything since the first power-on
         self.answers = {}
         self.number = 0
+        self.event = False
         self.ready = 0          # how often the agent has said so
         self.plugged = {}       # name -> Disk
         self.boots = 0
@@ -88,7 +89,7 @@ class Vm:
     def start(self, disks=(), kernel=""):
         """Power on, with these disks plugged in; until the agent answers."""
         self.boots += 1
-        for name in ("qmp", "command", "journal"):
+        for name in ("qmp", "command", "journal", "event"):
             if os.path.exists(self.path(name)):
                 os.unlink(self.path(name))
         relay = " ".join(map(shlex.quote, (
@@ -117,7 +118,7 @@ class Vm:
                 "-drive", "if=virtio,format=raw,cache=unsafe,file="
                 + self.path("source.img"),
                 "-device", "qemu-xhci,id=xhci,p2=8,p3=8"]
-        for name in ("command", "journal"):
+        for name in ("command", "journal", "event"):
             argv += ["-chardev", f"socket,id={name},server=on,wait=off,"
                      f"path={self.path(name)}",
                      "-device", f"virtserialport,chardev={name},name=vm.{name}"]
@@ -132,7 +133,8 @@ class Vm:
         self.qmp = Qmp(self.path("qmp"))
         self.streams = [
             Stream(self.path("command"), self._on_answer),
-            Stream(self.path("journal"), self._on_entry)]
+            Stream(self.path("journal"), self._on_entry),
+            Stream(self.path("event"), self._on_event)]
         self.wait_ready(seen)
 
     def wait_ready(self, seen, limit=BOOT_LIMIT):
@@ -203,6 +205,23 @@ class Vm:
         if status:
             raise Failed(f"status {status} of: {script}\n{out}")
         return out.rstrip("\n")
+
+    def _on_event(self, _):
+        with self.news:
+            self.event = True
+            self.news.notify_all()
+
+    def until(self, script, limit=60):
+        """Until the script says something: at once, other than sh()."""
+        with self.news:
+            self.event = False
+        number = self.begin(f"exec > /dev/virtio-ports/vm.event\n{script}",
+                            limit)
+        with self.news:
+            self.news.wait_for(
+                lambda: self.event or number in self.answers, limit + 20)
+            if not self.event:
+                raise Failed(f"not within {limit} s: {script}")
 
     def write(self, path, text, mode="644"):
         data = base64.b64encode(text.encode()).decode()

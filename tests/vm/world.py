@@ -140,9 +140,9 @@ class World:
 
     def wait_step(self, *steps, limit=60):
         """Until the run is in one of these steps."""
-        tests = " ".join(f'*\'"step": "{s}"\'*|*\'"step":"{s}"\'*) exit 0;;'
+        tests = " ".join(f'*\'"step": "{s}"\'*|*\'"step":"{s}"\'*) echo; exit;;'
                          for s in steps)
-        self.vm.sh(
+        self.vm.until(
             "exec 9<> <(:)\nwhile :; do\n"
             f"case $(< /run/asbackup/status.json) in {tests} esac\n"
             "read -r -t 0.02 -u 9\ndone", limit)
