@@ -12,6 +12,7 @@
 
 #include "buf.h"
 #include "i18n.h"
+#include "log.h"
 #include "proc.h"
 #include "str.h"
 #include "sys/hash.h"
@@ -280,13 +281,12 @@ int srclist_end(struct srclist_job *job, struct srclist *ret, struct err *err)
 
 void srclist_drop(struct srclist_job *job)
 {
-	struct srclist unused;
-
 	if (!job)
 		return;
 	job->dropped = true;
-	if (srclist_end(job, &unused, NULL) < 0)
-		return;
+	if (proc_task_wait(job->running, NULL) < 0)
+		log_debug("the list of the source is not needed any more");
+	free(job);
 }
 
 int srclist_read(const char *path, int64_t since_ns, int (*on_tick)(void *arg),
