@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -169,13 +170,14 @@ class Vm:
     # --- commands -------------------------------------------------------------
 
     def _on_answer(self, line):
-        parts = line.decode("ascii", "replace").split(" ", 2)
+        parts = line.decode("utf-8", "replace").split(" ", 2)
         with self.news:
             if parts[0] == "ready":
                 self.ready += 1
             elif len(parts) == 3:
-                self.answers[parts[0]] = (
-                    int(parts[1]), base64.b64decode(parts[2]))
+                self.answers[parts[0]] = (int(parts[1]), re.sub(
+                    r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]),
+                    parts[2]))
             self.news.notify_all()
 
     def begin(self, script, limit=60):
@@ -183,7 +185,7 @@ class Vm:
         with self.news:
             self.number += 1
             number = str(self.number)
-        text = base64.b64encode(script.encode()).decode()
+        text = script.replace("\\", "\\\\").replace("\n", "\\n")
         self.streams[0].send(f"{number} {limit} {text}\n".encode())
         return number
 
@@ -193,8 +195,7 @@ class Vm:
             if not self.news.wait_for(lambda: number in self.answers,
                                       limit + 20):
                 raise Failed("the machine does not answer")
-            status, out = self.answers.pop(number)
-        return status, out.decode("utf-8", "replace")
+            return self.answers.pop(number)
 
     def run(self, script, limit=60):
         return self.end(self.begin(script, limit), limit)

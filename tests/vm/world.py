@@ -10,7 +10,7 @@ import tempfile
 
 from disk import Disk, tool
 from mailserver import MailServer
-from vm import Failed, Vm
+from vm import Vm
 
 SOURCE = "/srv/veeam"
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
