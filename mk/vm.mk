@@ -1,4 +1,4 @@
-# The proof in a virtual machine: tests/vm/README.md.
+# The proof in a virtual machine: tests/README.md.
 #
 #	make vm-check            every case; T=pull only those with "pull"
 #	                         in their name

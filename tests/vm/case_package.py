@@ -14,8 +14,8 @@ def send(world, path, to):
     with open(path, "rb") as f:
         data = f.read()
     world.vm.sh(f"rm -f {to}")
-    for i in range(0, len(data), 1 << 18):
-        text = base64.b64encode(data[i:i + (1 << 18)]).decode()
+    for i in range(0, len(data), 1 << 16):
+        text = base64.b64encode(data[i:i + (1 << 16)]).decode()
         world.vm.sh(f"base64 -d >> {to} << 'END'\n{text}\nEND")
 
 

@@ -116,6 +116,10 @@ def two(world, c):
     since = world.vm.mark()
     world.vm.plug(one)
     world.wait_step("copy")
+    c.equal(world.vm.run("grep ' /dev/sd' /proc/1/mountinfo")[1], "",
+            "while it is copied to, nobody else sees it mounted")
+    text = world.vm.sh(f"systemctl show -P StatusText {world.unit(one.uuid)}")
+    c.has(text, "Copying", "systemctl status tells how far it is")
     world.vm.plug(other)
     first = world.ended(one, since)
     second = world.ended(other, since)

@@ -20,7 +20,7 @@ from world import World
 # In this order: what needs a reboot comes late, taking the package away last.
 THEMES = ("package", "plug", "disks", "pull", "mails", "kinds", "faults",
           "speed", "power", "purge")
-LIMIT = 25 * 60
+LIMIT = 20 * 60  # seconds for everything
 
 
 def arguments():
@@ -34,10 +34,9 @@ def arguments():
 
 
 def run_case(world, name, function):
-    """True when nothing in it failed."""
     case = Case(name)
     began = time.monotonic()
-    first = {"journal": world.vm.mark(), "mail": world.mail.mark()}
+    case.first = {"journal": world.vm.mark(), "mail": world.mail.mark()}
     try:
         function(world, case)
     except (Failed, Error) as e:
@@ -50,8 +49,45 @@ def run_case(world, name, function):
     except (Failed, Error) as e:
         case.ok(False, "leaves the machine in order", str(e))
     print(f"# {name}: {time.monotonic() - began:.1f} s", flush=True)
-    case.first = first
     return case
+
+
+class Stopped(BaseException):
+    """The time is over, or somebody wants the end; no case may catch it."""
+
+
+def stop(number, _):
+    raise Stopped("the time is over" if number == signal.SIGALRM
+                  else signal.Signals(number).name)
+
+
+class Total:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.bad = []
+
+    def add(self, case):
+        self.passed += case.passed
+        self.failed += case.failed
+        self.skipped += case.skipped
+        if case.failed:
+            self.bad.append(case.name)
+
+    def fail(self, name, why):
+        print(f"not ok - {name}\n# {why}")
+        self.failed += 1
+        self.bad.append(name)
+
+
+def run_all(world, wanted, total, logs):
+    for name, function, _ in wanted:
+        if not world.vm.alive():
+            world.vm.power_cut()
+            world.vm.start()
+        case = run_case(world, name, function)
+        total.add(case)
+        if case.failed:
+            save(world, case, os.path.join(logs, name))
 
 
 def main():
@@ -60,41 +96,28 @@ def main():
         importlib.import_module("case_" + theme)
     wanted = [c for c in CASES if c[2] or
               any(part in c[0] for part in args.only.split(","))]
+    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     signal.alarm(LIMIT)
-    signal.signal(signal.SIGALRM, lambda *_: sys.exit("time is over"))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
-    passed = failed = skipped = 0
-    bad = []
+    total = Total()
     with tempfile.TemporaryDirectory(prefix="asbackup-vm.") as work:
         world = World(args.image, work, args.deb, args.accel)
         try:
-            for name, function, _ in wanted:
-                if not world.vm.alive():
-                    world.vm.power_cut()
-                    world.vm.start()
-                case = run_case(world, name, function)
-                passed += case.passed
-                failed += case.failed
-                skipped += case.skipped
-                if case.failed:
-                    bad.append(name)
-                    save(world, case, os.path.join(args.logs, name))
-        except (Failed, Error) as e:
-            failed += 1
-            print(f"not ok - the machine works\n# {e}")
+            run_all(world, wanted, total, args.logs)
+        except (Failed, Error, Stopped) as e:
+            total.fail("machine", e)
             save(world, None, os.path.join(args.logs, "machine"))
-        except BaseException:
-            save(world, None, os.path.join(args.logs, "machine"))
-            raise
         finally:
             world.vm.power_cut()
             world.mail.down()
     print(f"# all: {time.monotonic() - began:.0f} s")
-    if bad:
-        print(f"# console, journal and mails: {args.logs}: {', '.join(bad)}")
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    sys.exit(1 if failed else 0)
+    if total.bad:
+        print(f"# console, journal and mails: {args.logs}: "
+              + ", ".join(total.bad))
+    print(f"{total.passed} passed, {total.failed} failed, "
+          f"{total.skipped} skipped")
+    sys.exit(1 if total.failed else 0)
 
 
 main()

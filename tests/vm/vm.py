@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import threading
@@ -80,7 +79,9 @@ class Vm:
         self.boots = 0
         self.root = os.path.join(work, "root.img")
         self.console = os.path.join(work, "console.log")
-        shutil.copyfile(os.path.join(image, "root.img"), self.root)
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto",
+                        os.path.join(image, "root.img"), self.root],
+                       check=True)
 
     # --- power ----------------------------------------------------------------
 
@@ -96,7 +97,9 @@ class Vm:
         relay = " ".join(map(shlex.quote, (
             "/usr/bin/python3", os.path.join(HERE, "relay.py"),
             self.smtp_port_file)))
-        argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config",
+        # Not even a killed harness leaves a machine behind.
+        argv = ["setpriv", "--pdeathsig", "KILL",
+                "qemu-system-x86_64", "-nodefaults", "-no-user-config",
                 "-machine", "q35", "-accel", self.accel,
                 "-cpu", "max" if self.accel.startswith("tcg") else "host",
                 "-smp", "2", "-m", "1024", "-display", "none",
