@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <cmocka.h>
 
 #include "path.h"
@@ -232,6 +234,30 @@ static void test_figures(void **state)
 	assert_true(disk_activity(SDB_DEV) != 0);
 }
 
+static void pull_out(int sig)
+{
+	(void)sig;
+	take("dev/block/8:17");
+}
+
+/* The kernel's I/O errors come before the disk goes from sysfs. */
+static void test_check_after(void **state)
+{
+	const struct itimerval soon = {.it_value.tv_usec = 30000};
+	struct disk d = {.devno = 0};
+
+	(void)state;
+	assert_int_equal(disk_sysfs_fill(SDB1_DEV, &d), 0);
+	assert_int_equal(disk_check_after(&d, 0), DISK_PRESENT);
+	assert_int_equal(disk_check_after(&d, -ENOSPC), DISK_PRESENT);
+	assert_int_equal(disk_check_after(&d, -EIO), DISK_PRESENT);
+	assert_true(signal(SIGALRM, pull_out) != SIG_ERR);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(disk_check_after(&d, -EIO), DISK_GONE);
+	assert_true(signal(SIGALRM, SIG_DFL) != SIG_ERR);
+	assert_int_equal(disk_check_after(&d, 0), DISK_GONE);
+}
+
 static void test_check(void **state)
 {
 	struct disk d = {.devno = 0};
@@ -443,6 +469,7 @@ int main(void)
 	        TEST(test_broken_numbers),
 	        TEST(test_figures),
 	        TEST(test_check),
+	        TEST(test_check_after),
 	        TEST(test_unsuitable),
 	        TEST(test_partitions),
 	        TEST(test_stack),

@@ -68,8 +68,8 @@ int run_code(struct run *r, int error, int otherwise)
 {
 	int sig = sig_caught();
 
-	(void)error;
-	if (r->target.disk.devno && disk_check(&r->target.disk) == DISK_GONE) {
+	if (r->target.disk.devno &&
+	        disk_check_after(&r->target.disk, error) == DISK_GONE) {
 		(void)target_check(&r->target, &r->err);
 		return EXITCODE_DISK_LOST;
 	}

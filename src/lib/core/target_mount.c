@@ -427,6 +427,8 @@ int target_flush(struct target *t, int64_t idle_timeout_s,
 	early_end(t);
 	if (!w.gone && !w.hangs)
 		r = proc_task(&task, err);
+	if (r < 0 && disk_check_after(&t->disk, r) == DISK_GONE)
+		w.gone = true;
 	t->watch = NULL;
 	if (w.gone) {
 		r = target_check(t, err);

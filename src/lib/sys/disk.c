@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -133,6 +134,8 @@ int disk_probe(const char *device, struct disk *ret, struct err *err)
 }
 
 /* A disk that sleeps needs ten seconds to spin up. */
+#define GONE_LOOK_NS (20 * 1000000)
+#define GONE_LOOKS 50
 #define PROBE_TIMEOUT_MS 15000
 
 static int probe_timeout_ms = PROBE_TIMEOUT_MS;
@@ -317,6 +320,26 @@ enum disk_state disk_check(const struct disk *disk)
 	if (now.read_only && !disk->read_only)
 		return DISK_READONLY;
 	return DISK_PRESENT;
+}
+
+static bool is_io_error(int error)
+{
+	return error == -EIO || error == -ENXIO || error == -ENODEV ||
+	       error == -EROFS || error == -ESHUTDOWN;
+}
+
+enum disk_state disk_check_after(const struct disk *disk, int error)
+{
+	const struct timespec pause = {.tv_nsec = GONE_LOOK_NS};
+	enum disk_state state = disk_check(disk);
+
+	for (int i = 0;
+	        i < GONE_LOOKS && state == DISK_PRESENT && is_io_error(error);
+	        i++) {
+		(void)nanosleep(&pause, NULL);
+		state = disk_check(disk);
+	}
+	return state;
 }
 
 uint64_t disk_bytes_written(dev_t devno)

@@ -65,6 +65,10 @@ enum disk_state {
 };
 /* Looks at sysfs only, never at the device: cannot hang. */
 enum disk_state disk_check(const struct disk *disk);
+/* The same after @error (negative errno) of something that was on it: when it
+ * could come from a disk that is being pulled out, the kernel gets a second to
+ * say so, for its I/O errors come first. */
+enum disk_state disk_check_after(const struct disk *disk, int error);
 
 /* Bytes that the kernel has written to the device since it appeared, from
  * /sys/dev/block/M:m/stat; 0 when unknown. */
