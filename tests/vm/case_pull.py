@@ -10,6 +10,7 @@ def pulled(world, c, disk, when, **settings):
     """Plugs in, pulls when told to, and looks at what is left."""
     vm = world.vm
     world.configure(disk, **settings)
+    world.forget()
     since, mails = vm.mark(), world.mail.mark()
     vm.plug(disk)
     when()
@@ -81,18 +82,25 @@ def copy(world, c):
     next_plug(world, c, disk)
 
 
+# Little to write, and that slowly: long moments to meet.
+SLOW = 16000
+
+
 @case("pull-flush")
 def flush(world, c):
     disk = world.disk("pull-flush")
+    world.kept["pull-flush"] = disk
+    world.configure(disk)
+    c.ok(world.copy(disk).good, "it was copied to before")
+    world.vm.pull(disk)
+    world.add_file("Job A/flush.vib", "a little")
 
     def when():
-        world.wait_step("copy")
-        world.vm.throttle(write=2000000)
-        world.wait_step("unlock", "free-space", "unmount")
-        world.vm.throttle(write=30000)
+        world.wait_step("plan", "copy", "verify")
+        world.vm.throttle(write=SLOW)
         world.wait_step("unmount")
 
-    run, mails = pulled(world, c, disk, when, verify=0)
+    run, mails = pulled(world, c, disk, when)
     lost(world, c, run, mails, "unmount")
     nothing_left(world, c)
     next_plug(world, c, disk)
@@ -102,21 +110,21 @@ def flush(world, c):
 def unmount(world, c):
     """While the kernel is unmounting.  When it had just finished, a good end
     is right, and then the copy must be good."""
-    disk = world.disk("pull-unmount")
+    disk = world.kept.get("pull-flush") or world.disk("pull-unmount")
     trace = "/sys/kernel/tracing"
+    event = trace + "/events/syscalls/sys_enter_umount/enable"
+    world.add_file("Job A/unmount.vib", "a little")
 
     def when():
+        world.vm.sh(f"echo 1 > {event}")
+        world.wait_step("copy", "verify")
+        world.vm.throttle(write=SLOW)
         # The kernel itself says when asbackup calls umount(); systemd does
         # too, before it starts it, under the name of "(asbackup)".
-        world.vm.sh(
-            f"echo 1 > {trace}/events/syscalls/sys_enter_umount/enable")
-        # By now nearly everything has been flushed.
-        world.wait_step("unlock", "free-space", "unmount")
-        world.vm.throttle(write=16000)
         world.vm.until(f"grep -m 1 ' asbackup-[0-9]' {trace}/trace_pipe")
 
     run, mails = pulled(world, c, disk, when)
-    world.vm.sh(f"echo 0 > {trace}/events/syscalls/sys_enter_umount/enable")
+    world.vm.sh(f"echo 0 > {event}")
     if run.good:
         c.equal(world.differences(disk), [], "called good, and is")
     else:

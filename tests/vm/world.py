@@ -138,14 +138,19 @@ class World:
             since, lambda e: started["t"] <= e["t"] <= ended["t"] and
             unit in (e.get("UNIT"), e.get("_SYSTEMD_UNIT"))))
 
+    def forget(self):
+        """No status of an earlier run, for wait_step()."""
+        self.vm.sh("rm -f /run/asbackup/status.json")
+
     def wait_step(self, *steps, limit=60):
-        """Until the run is in one of these steps."""
-        tests = " ".join(f'*\'"step": "{s}"\'*|*\'"step":"{s}"\'*) echo; exit;;'
-                         for s in steps)
+        """Until the run is in one of these steps, or has ended."""
+        tests = "|".join([f'*\'"step": "{s}"\'*' for s in steps] +
+                         [f'*\'"state": "{s}"\'*'
+                          for s in ("succeeded", "failed")])
         self.vm.until(
-            "exec 9<> <(:)\nwhile :; do\n"
-            f"case $(< /run/asbackup/status.json) in {tests} esac\n"
-            "read -r -t 0.02 -u 9\ndone", limit)
+            "exec 2> /dev/null 9<> <(:)\nwhile :; do\n"
+            f"case $(< /run/asbackup/status.json) in {tests}) echo; exit;; "
+            "esac\nread -r -t 0.02 -u 9\ndone", limit)
 
     def status(self):
         return json.loads(self.vm.sh("asbackup status --json"))
@@ -179,6 +184,7 @@ done""", limit)
         self.vm.throttle()
         self.vm.pull_all()
         self.idle(90)
+        self.forget()
         self.vm.sh("systemctl reset-failed; rm -f "
                    "/var/lib/asbackup/spool/*.eml "
                    "/var/lib/asbackup/spool/*.env")
