@@ -36,7 +36,7 @@ class Case:
                        f"got:    {got}\nwanted: {wanted}\n{detail}")
 
     def has(self, text, part, what):
-        return self.ok(part in text, what, f"wanted: {part}\nin:\n{text}")
+        return self.ok(part in text, what, f"wanted: {part}\n in:\n{text}")
 
     def skip(self, what, why):
         self.skipped += 1
