@@ -77,15 +77,21 @@ static const char *fsck_of(const char *fstype)
 	return "fsck";
 }
 
+/* Not ntfs-3g, which is FUSE: write errors would not reach syncfs(2). */
+static const char *kernel_type(const char *fstype)
+{
+	return str_eq(fstype, "ntfs") ? "ntfs3" : fstype;
+}
+
 static int unknown_type(const struct mount_request *req, struct err *err)
 {
 	err_set(err, -ENODEV,
 	        _("this system cannot mount the file system %s of %s"),
 	        req->fstype, req->device);
 	err_action(err,
-	        _("Load or install its kernel module (\"modprobe %s\"), or "
-	          "format the disk with ext4 or XFS."),
-	        req->fstype);
+	        _("Load its kernel module (\"modprobe %s\") or use a kernel "
+	          "that has it; or use a disk with ext4 or XFS."),
+	        kernel_type(req->fstype));
 	return -ENODEV;
 }
 
@@ -130,12 +136,6 @@ static int explain(const struct mount_request *req, int e, struct err *err)
 		return err_sys(err, -e, _("cannot mount %s on %s"), req->device,
 		        req->target);
 	}
-}
-
-/* FUSE for ntfs: the kernel's own drivers are called ntfs3 or ntfs. */
-static const char *kernel_type(const char *fstype)
-{
-	return str_eq(fstype, "ntfs") ? "ntfs3" : fstype;
 }
 
 /* What went wrong, as a positive errno.  libmount finds some mistakes before
