@@ -207,6 +207,30 @@ static void limits(void **state)
 	prefetch_free(p);
 }
 
+/* A long row of files that are there already does not end it. */
+static void goes_on_behind_a_warm_row(void **state)
+{
+	struct prefetch *p;
+	char slash[SCRATCH_PATH + 1], name[32];
+
+	(void)state;
+	if (!has_disk())
+		skip();
+	p = prefetch_new(16 << 20);
+	scratch_write(dir, "warm", "in the cache");
+	for (int i = 0; i < 500; i++)
+		prefetch_add(p, "warm", 12);
+	for (int i = 0; i < 64; i++) {
+		(void)snprintf(name, sizeof name, "cold%d", i);
+		cold_file(name);
+		prefetch_add(p, name, SIZE);
+	}
+	(void)snprintf(slash, sizeof slash, "%s/", dir);
+	prefetch_start(p, slash, 0);
+	assert_true(becomes_cached("cold63"));
+	prefetch_free(p);
+}
+
 static void nothing_to_do(void **state)
 {
 	struct prefetch *p = prefetch_new(SIZE);
@@ -235,6 +259,7 @@ int main(void)
 	        T(source_without_a_slash),
 	        T(stays_below_the_source),
 	        T(limits),
+	        T(goes_on_behind_a_warm_row),
 	        T(nothing_to_do),
 	};
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -22,6 +23,8 @@
 #define MEMORY_SHARE 16
 /* Names that are kept, in bytes. */
 #define NAMES_MAX (UINT64_C(16) << 20)
+#define CACHED_ROW 64
+#define SKIP 32
 
 struct prefetch {
 	FILE *names; /* each ended by NUL; in memory of no process */
@@ -74,11 +77,28 @@ void prefetch_add(struct prefetch *p, const char *name, uint64_t size)
 	p->names_len += len;
 }
 
+/* Without waiting: where the file system cannot tell, it is not. */
+static bool is_cached(int fd)
+{
+	char byte;
+	struct iovec to = {.iov_base = &byte, .iov_len = 1};
+
+	return preadv2(fd, &to, 1, 0, RWF_NOWAIT) > 0;
+}
+
+/* A warm source would cost a processor that rsync needs: after a row of files
+ * that are there already only one in SKIP is looked at. */
+static bool is_skipped(uint64_t n, unsigned cached_row)
+{
+	return cached_row >= CACHED_ROW && n % SKIP != 0;
+}
+
 static int read_ahead(void *arg, void *reply, struct err *err)
 {
 	struct prefetch *p = arg;
 	_cleanup_free_ char *name = NULL;
 	_cleanup_close_ int dir = -1;
+	unsigned row = 0; /* files in the cache, one after the other */
 	size_t size = 0;
 
 	(void)reply;
@@ -89,13 +109,19 @@ static int read_ahead(void *arg, void *reply, struct err *err)
 	if (p->ioprio != 0)
 		(void)syscall(
 		        SYS_ioprio_set, 1 /* WHO_PROCESS */, 0, p->ioprio);
-	while (getdelim(&name, &size, '\0', p->names) > 0) {
-		int fd = path_open_beneath(dir, name,
+	for (uint64_t n = 0; getdelim(&name, &size, '\0', p->names) > 0; n++) {
+		int fd;
+
+		if (is_skipped(n, row))
+			continue;
+		fd = path_open_beneath(dir, name,
 		        O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0);
 
 		if (fd < 0)
 			continue;
-		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+		row = is_cached(fd) ? row + 1 : 0;
+		if (row == 0)
+			(void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
 		(void)close(fd);
 	}
 	return 0;
