@@ -17,7 +17,7 @@
 
 /* What the kernel may keep back for this disk, in percent of the memory that
  * may be dirty: small, so that progress is honest and unmounting quick. */
-#define CACHE_PERCENT 2
+#define CACHE_PERCENT 5
 #define CACHE_FREE_BYTES (UINT64_C(1) << 30)
 /* How much of the copy a crash of this machine makes doubtful. */
 #define COMMIT_MS 1000
