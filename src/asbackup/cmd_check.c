@@ -109,18 +109,17 @@ static void check_directories(struct check *c)
 
 static void check_rsync(struct check *c)
 {
-	_cleanup_free_ char *program = NULL;
-	char version[32], text[512];
+	struct rsync_program rsync;
 	struct err err = ERR_INIT;
 
-	if (rsync_cmd_find(&program, version, sizeof version, text, sizeof text,
-	            &err) < 0) {
+	if (rsync_cmd_find(&rsync, &err) < 0) {
 		failed(c, "rsync", EXITCODE_CONFIG, &err);
 		return;
 	}
-	good(c, "rsync", version);
-	if (text[0])
-		note(c, "rsync", text);
+	good(c, "rsync", rsync.version);
+	if (rsync.note[0])
+		note(c, "rsync", rsync.note);
+	rsync_program_done(&rsync);
 }
 
 static void check_source(struct check *c)

@@ -28,6 +28,8 @@ static char dir[200];
 static struct settings s;
 static struct strv argv, keep;
 static struct err err;
+static char program_path[] = "/usr/bin/rsync";
+static struct rsync_program program;
 
 static const char *below(const char *path)
 {
@@ -80,6 +82,8 @@ static int setup(void **state)
 	memset(&s, 0, sizeof s);
 	argv = keep = STRV_INIT;
 	err = ERR_INIT;
+	program = (struct rsync_program){
+	        .path = program_path, .has_xxh128 = true};
 	return 0;
 }
 
@@ -113,7 +117,7 @@ static int build(enum rsync_purpose purpose, const char *fstype, bool before)
 {
 	struct rsync_cmd cmd = {
 	        .purpose = purpose,
-	        .program = "/usr/bin/rsync",
+	        .program = &program,
 	        .fstype = fstype,
 	        .delete_before = before,
 	        .keep = keep,
@@ -204,7 +208,7 @@ static void nothing_to_delete(void **state)
 {
 	struct rsync_cmd cmd = {
 	        .purpose = RSYNC_COPY,
-	        .program = "/usr/bin/rsync",
+	        .program = &program,
 	        .fstype = "ext4",
 	        .no_deletes = true,
 	};
@@ -287,7 +291,9 @@ static void excludes(void **state)
 
 static void refused(void **state)
 {
-	struct rsync_cmd cmd = {.program = "rsync", .fstype = "ext4"};
+	char name[] = "rsync";
+	struct rsync_program relative = {.path = name};
+	struct rsync_cmd cmd = {.program = &relative, .fstype = "ext4"};
 
 	(void)state;
 	assert_int_equal(build(RSYNC_COPY, "ext4", false), -EINVAL);
@@ -426,23 +432,20 @@ static void excludes_cannot_undo_ours(void **state)
 
 static void the_rsync_of_this_machine(void **state)
 {
-	_cleanup_free_ char *program = NULL;
-	char version[32], note[512];
+	struct rsync_program found;
 
 	(void)state;
 	if (access("/usr/bin/rsync", X_OK) < 0) {
 		print_message("no rsync\n");
 		skip();
 	}
-	if (rsync_cmd_find(&program, version, sizeof version, note, sizeof note,
-	            &err) < 0)
+	if (rsync_cmd_find(&found, &err) < 0)
 		fail_msg("%s", err.message);
-	assert_true(program[0] == '/');
-	assert_true(version[0] >= '3');
-	set_source("/data");
-	assert_int_equal(build(RSYNC_COPY, "ext4", false), 0);
-	if (strcmp(version, "3.2.7") == 0)
-		assert_true(note[0]);
+	assert_true(found.path[0] == '/');
+	assert_true(found.version[0] >= '3');
+	if (strcmp(found.version, "3.2.7") == 0)
+		assert_true(found.note[0]);
+	rsync_program_done(&found);
 }
 
 static void versions(void **state)
@@ -479,15 +482,13 @@ static void versions(void **state)
 	(void)state;
 	set_source("/data");
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		char version[32] = "", note[512] = "";
-
 		err = ERR_INIT;
-		assert_int_equal(rsync_cmd_judge_version("/usr/bin/rsync",
-		                         t[i].output, version, sizeof version,
-		                         note, sizeof note, &err),
+		program = (struct rsync_program){.path = program_path};
+		assert_int_equal(
+		        rsync_cmd_judge_version(&program, t[i].output, &err),
 		        t[i].r);
-		assert_string_equal(version, t[i].version);
-		assert_int_equal(note[0] != '\0', t[i].note);
+		assert_string_equal(program.version, t[i].version);
+		assert_int_equal(program.note[0] != '\0', t[i].note);
 		if (t[i].r < 0) {
 			assert_true(err.message[0] && err.action[0]);
 			continue;

@@ -20,10 +20,6 @@
 #define VERSION_OUTPUT_MAX ((size_t)64 << 10)
 #define VERSION_TIMEOUT_MS 30000
 
-/* What rsync_cmd_find() learned: older ones hash with MD5, unasked, in as many
- * digits. */
-static bool lacks_xxh128;
-
 /* Made by file systems and by Windows; never copied, not ours to delete. */
 static const char *const foreign[] = {
         "lost+found",
@@ -191,7 +187,7 @@ static int method(const struct rsync_cmd *cmd, const struct settings *s,
 	}
 	if (r == 0 && deletes)
 		r = strv_add(argv, deletes);
-	if (r == 0 && !lacks_xxh128)
+	if (r == 0 && cmd->program->has_xxh128)
 		r = strv_add(argv, "--checksum-choice=xxh128");
 	return r;
 }
@@ -204,9 +200,9 @@ static int output(const struct rsync_cmd *cmd, struct strv *argv)
 	if (r == 0)
 		r = strv_add(argv, "--stats");
 	if (r == 0)
-		r = strv_add(argv, lacks_xxh128
-		                           ? "--out-format=" RSYNC_OUT_NO_HASH
-		                           : "--out-format=" RSYNC_OUT_FORMAT);
+		r = strv_add(argv, cmd->program->has_xxh128
+		                           ? "--out-format=" RSYNC_OUT_FORMAT
+		                           : "--out-format=" RSYNC_OUT_NO_HASH);
 	if (r == 0 && cmd->purpose != RSYNC_COPY)
 		return strv_add(argv, "--dry-run");
 	/* Progress comes with a flush for every file; without it lines come
@@ -219,7 +215,7 @@ static int output(const struct rsync_cmd *cmd, struct strv *argv)
 static int check(
         const struct rsync_cmd *cmd, const struct settings *s, struct err *err)
 {
-	if (str_is_empty(cmd->program) || cmd->program[0] != '/')
+	if (str_is_empty(cmd->program->path) || cmd->program->path[0] != '/')
 		return err_set(err, -EINVAL, "%s",
 		        _("the program rsync is not named with its full path"));
 	/* Without the slash "a:b" would be a directory on host a. */
@@ -237,7 +233,7 @@ int rsync_cmd_build(const struct rsync_cmd *cmd, const struct settings *s,
 
 	if (r < 0)
 		return r;
-	r = strv_add(argv, cmd->program);
+	r = strv_add(argv, cmd->program->path);
 	if (r == 0)
 		r = method(cmd, s, argv);
 	if (r == 0)
@@ -337,15 +333,14 @@ static bool parse_version(
 	return true;
 }
 
-int rsync_cmd_judge_version(const char *program, const char *output,
-        char *ret_version, size_t version_size, char *ret_note,
-        size_t note_size, struct err *err)
+int rsync_cmd_judge_version(
+        struct rsync_program *ret, const char *output, struct err *err)
 {
 	struct version v;
 
-	if (!parse_version(output, &v, ret_version, version_size)) {
+	if (!parse_version(output, &v, ret->version, sizeof ret->version)) {
 		err_set(err, -EPROTO, _("%s does not say which rsync it is"),
-		        program);
+		        ret->path);
 		err_action(err, "%s",
 		        _("Is another program called rsync? Install the real "
 		          "one: apt install rsync"));
@@ -354,46 +349,45 @@ int rsync_cmd_judge_version(const char *program, const char *output,
 	if (is_older(&v, 3, 1)) {
 		err_set(err, -EOPNOTSUPP,
 		        _("rsync %s is too old: 3.1.0 or newer is needed"),
-		        ret_version);
+		        ret->version);
 		err_action(
 		        err, "%s", _("Install a newer one: apt install rsync"));
 		return -EOPNOTSUPP;
 	}
 	if (is_older(&v, 3, 5))
-		(void)snprintf(ret_note, note_size,
+		(void)snprintf(ret->note, sizeof ret->note,
 		        _("rsync %s is older than 3.5.0, which closes 33 "
 		          "security holes; install a newer one when there is "
 		          "one"),
-		        ret_version);
-	lacks_xxh128 = is_older(&v, 3, 2) || !strstr(output, "xxh128");
+		        ret->version);
+	ret->has_xxh128 = !is_older(&v, 3, 2) && strstr(output, "xxh128");
 	return 0;
 }
 
-int rsync_cmd_find(char **ret_program, char *ret_version, size_t version_size,
-        char *ret_note, size_t note_size, struct err *err)
+int rsync_cmd_find(struct rsync_program *ret, struct err *err)
 {
-	_cleanup_free_ char *program = path_find_program("rsync");
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	int r;
 
-	if (version_size > 0)
-		ret_version[0] = '\0';
-	if (note_size > 0)
-		ret_note[0] = '\0';
-	if (!program) {
+	*ret = (struct rsync_program){.path = path_find_program("rsync")};
+	if (!ret->path) {
 		err_set(err, -ENOENT, "%s", _("rsync is not installed"));
 		err_meaning(err, "%s", _("Nothing can be copied."));
 		err_action(err, "%s", _("Run: apt install rsync"));
 		return -ENOENT;
 	}
-	r = path_check_program(program, err);
+	r = path_check_program(ret->path, err);
 	if (r == 0)
-		r = ask_version(program, &out, err);
+		r = ask_version(ret->path, &out, err);
 	if (r == 0)
-		r = rsync_cmd_judge_version(program, out.data, ret_version,
-		        version_size, ret_note, note_size, err);
+		r = rsync_cmd_judge_version(ret, out.data, err);
 	if (r < 0)
-		return r;
-	*ret_program = TAKE_PTR(program);
-	return 0;
+		rsync_program_done(ret);
+	return r;
+}
+
+void rsync_program_done(struct rsync_program *p)
+{
+	free(p->path);
+	p->path = NULL;
 }

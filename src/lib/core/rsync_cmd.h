@@ -18,14 +18,22 @@ struct settings;
 
 enum rsync_purpose { RSYNC_PLAN, RSYNC_COPY, RSYNC_CHECK_SAME };
 
+struct rsync_program {
+	char *path; /* absolute; owned */
+	char version[32];
+	char note[512];  /* a warning; "" = none */
+	bool has_xxh128; /* older ones hash with MD5, unasked, in as many
+	                  * digits */
+};
+
 struct rsync_cmd {
 	enum rsync_purpose purpose;
-	const char *program; /* absolute path of rsync */
-	const char *fstype;  /* of the disk: decides -a or -rt and the
-	                      * accuracy of times */
-	bool delete_before;  /* room must be made first */
-	bool no_deletes;     /* the plan found nothing to delete */
-	bool small_files;    /* no file is large: every one is a step */
+	const struct rsync_program *program;
+	const char *fstype; /* of the disk: decides -a or -rt and the
+	                     * accuracy of times */
+	bool delete_before; /* room must be made first */
+	bool no_deletes;    /* the plan found nothing to delete */
+	bool small_files;   /* no file is large: every one is a step */
 	/* Names below the destination that rsync must neither delete nor
 	 * overwrite: our own directory and the lock file; relative. */
 	struct strv keep;
@@ -35,15 +43,12 @@ struct rsync_cmd {
 int rsync_cmd_build(const struct rsync_cmd *cmd, const struct settings *s,
         struct strv *argv, struct err *err) _must_check_;
 
-/* The rsync that will be used: absolute path, its version; an rsync older
- * than 3.1.0 (no progress2) is refused, one older than 3.5.0 gives a warning
- * in *ret_note ("" = none). */
-int rsync_cmd_find(char **ret_program, char *ret_version, size_t version_size,
-        char *ret_note, size_t note_size, struct err *err) _must_check_;
-/* Its second half: judges what @program --version printed, and remembers for
- * later vectors whether that rsync hashes with xxh128. */
-int rsync_cmd_judge_version(const char *program, const char *output,
-        char *ret_version, size_t version_size, char *ret_note,
-        size_t note_size, struct err *err) _must_check_;
+/* Finds the rsync that will be used: an rsync older than 3.1.0 (no progress2)
+ * is refused, one older than 3.5.0 gives a warning in ret->note. */
+int rsync_cmd_find(struct rsync_program *ret, struct err *err) _must_check_;
+/* Its second half: judges what "rsync --version" of ret->path printed. */
+int rsync_cmd_judge_version(struct rsync_program *ret, const char *output,
+        struct err *err) _must_check_;
+void rsync_program_done(struct rsync_program *p);
 
 #endif

@@ -130,7 +130,7 @@ static void run_done(struct run *r)
 	util_closep(&r->copy_lock_fd);
 	proc_task_hide_fd(-1);
 	util_closep(&r->run_lock_fd);
-	free(r->rsync);
+	rsync_program_done(&r->rsync);
 }
 
 /* The steps that can end a run; what follows them is the tail. */

@@ -30,7 +30,7 @@ struct run {
 	struct status *st;
 	struct err err;
 
-	char *rsync;  /* absolute path */
+	struct rsync_program rsync;
 	bool matched; /* a disk of ours is there: mails go out */
 	struct target target;
 	bool in_use; /* somebody else has it mounted */

@@ -82,7 +82,6 @@ static void open_ledger(struct run *r)
 
 int run_config(struct run *r)
 {
-	char version[32], note[512];
 	int code;
 
 	if (precheck_directories(r->s, &r->err) < 0)
@@ -93,11 +92,10 @@ int run_config(struct run *r)
 	run_publish(r, true);
 	if (precheck_logs(r->s, &r->rsync_log, &r->err) < 0)
 		return EXITCODE_CONFIG;
-	if (rsync_cmd_find(&r->rsync, version, sizeof version, note,
-	            sizeof note, &r->err) < 0)
+	if (rsync_cmd_find(&r->rsync, &r->err) < 0)
 		return EXITCODE_CONFIG;
-	if (note[0])
-		status_warn(r->st, "%s", note);
+	if (r->rsync.note[0])
+		status_warn(r->st, "%s", r->rsync.note);
 	if (precheck_files(r->s, &r->err) < 0)
 		return EXITCODE_CONFIG;
 	open_ledger(r);

@@ -70,7 +70,7 @@ int run_rsync(struct run *r, enum rsync_purpose purpose,
 	_cleanup_strv_ struct strv argv = STRV_INIT;
 	struct rsync_cmd cmd = {
 	        .purpose = purpose,
-	        .program = r->rsync,
+	        .program = &r->rsync,
 	        .fstype = r->target.disk.fstype,
 	        .delete_before = r->st->plan.delete_first,
 	        .no_deletes = r->plan.deletes == 0,
