@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "core/exitcode.h"
 #include "core/mailer.h"
 #include "core/settings.h"
+#include "sys/jsondoc.h"
 
 int cli_load(const struct cli *cli, struct settings **ret)
 {
@@ -30,6 +32,26 @@ int cli_load(const struct cli *cli, struct settings **ret)
 	if (i18n_set_language((*ret)->language) < 0)
 		log_warn(_("unknown language '%s'"), (*ret)->language);
 	return 0;
+}
+
+int cli_print_json(const struct jsondoc *root)
+{
+	_cleanup_free_ char *text = jsondoc_print(root);
+	struct err err = ERR_INIT;
+
+	if (!text)
+		err_nomem(&err);
+	else if (fputs(text, stdout) < 0 || fflush(stdout) != 0)
+		err_sys(&err, -errno, "%s", _("the result cannot be printed"));
+	if (err.code == 0)
+		return 0;
+	log_show_err(LOG_LEVEL_ERR, &err);
+	return EXITCODE_FAILED;
+}
+
+bool cli_is_overdue(const struct settings *s, int64_t last_good)
+{
+	return clock_real_s() - last_good > s->overdue_days * 86400;
 }
 
 char *cli_age(char *dst, int64_t then)

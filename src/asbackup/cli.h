@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "core/run.h"
 
+struct jsondoc;
 struct settings;
 
 struct cli {
@@ -45,6 +46,12 @@ int cmd_print_config(const struct cli *cli);
  * shown and EXITCODE_CONFIG returned, else 0. */
 int cli_load(const struct cli *cli, struct settings **ret);
 
+/* One document to standard output. 0, or EXITCODE_FAILED with the error shown:
+ * half a document, or none, must not look like an answer. */
+int cli_print_json(const struct jsondoc *root);
+
+/* Older than overdue-days allows; 0 = never was. */
+bool cli_is_overdue(const struct settings *s, int64_t last_good);
 /* "3 days", "2 h", "never"; for columns. dst 32 bytes. */
 char *cli_age(char *dst, int64_t then);
 /* Prints text made safe for the terminal, padded to @width columns. */

@@ -262,7 +262,6 @@ int cmd_check(const struct cli *cli)
 {
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	_cleanup_(jsondoc_freep) struct jsondoc *root = NULL;
-	_cleanup_free_ char *text = NULL;
 	struct check c = {.json = cli->json};
 	int code = cli_load(cli, &s);
 
@@ -279,9 +278,6 @@ int cmd_check(const struct cli *cli)
 	c.items = jsondoc_add_array(root, "checks");
 	run_checks(&c, cli->mail);
 	jsondoc_set_int(root, "exit_code", c.code);
-	text = jsondoc_print(root);
-	if (!text)
-		return EXITCODE_FAILED;
-	fputs(text, stdout);
-	return c.code;
+	code = cli_print_json(root);
+	return code ? code : c.code;
 }

@@ -51,11 +51,6 @@ static void look_up(
 		log_warn("%s", err.message);
 }
 
-static bool is_overdue(const struct settings *s, const struct ledger_disk *row)
-{
-	return clock_real_s() - row->last_good > s->overdue_days * 86400;
-}
-
 static void print_disk(
         const struct listing *l, const struct settings_disk *disk)
 {
@@ -72,8 +67,9 @@ static void print_disk(
 	cli_print_safe(cli_age(age, row.last_good), 13);
 	printf(" %-12s",
 	        row.free_bytes ? text_bytes(free_bytes, row.free_bytes) : "-");
-	printf("%s\n",
-	        row.last_good && is_overdue(l->s, &row) ? _("overdue") : "");
+	printf("%s\n", row.last_good && cli_is_overdue(l->s, row.last_good)
+	                       ? _("overdue")
+	                       : "");
 }
 
 static void add_disk(const struct listing *l, const struct settings_disk *disk)
@@ -97,7 +93,7 @@ static void add_disk(const struct listing *l, const struct settings_disk *disk)
 	jsondoc_set_int(o, "last_good_run", row.last_good_run);
 	jsondoc_set_int(o, "free_bytes", (int64_t)row.free_bytes);
 	jsondoc_set_int(o, "size_bytes", (int64_t)row.fs_size_bytes);
-	jsondoc_set_bool(o, "overdue", is_overdue(l->s, &row));
+	jsondoc_set_bool(o, "overdue", cli_is_overdue(l->s, row.last_good));
 }
 
 static void print_head(void)
@@ -113,7 +109,6 @@ static void print_head(void)
 static int print_listing(struct listing *l, bool json)
 {
 	_cleanup_(jsondoc_freep) struct jsondoc *root = NULL;
-	_cleanup_free_ char *text = NULL;
 
 	if (json) {
 		root = jsondoc_new_object();
@@ -131,13 +126,7 @@ static int print_listing(struct listing *l, bool json)
 		else
 			print_disk(l, &l->s->disks[i]);
 	}
-	if (!json)
-		return EXITCODE_DONE;
-	text = jsondoc_print(root);
-	if (!text)
-		return EXITCODE_FAILED;
-	fputs(text, stdout);
-	return EXITCODE_DONE;
+	return json ? cli_print_json(root) : EXITCODE_DONE;
 }
 
 static int list(const struct cli *cli)

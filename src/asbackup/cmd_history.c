@@ -101,31 +101,32 @@ static int add_row(const struct ledger_run *run, void *arg)
 	return 0;
 }
 
-static int print_json(struct ledger *l, uint64_t n, struct err *err)
+static int failed(const struct err *err)
+{
+	log_show_err(LOG_LEVEL_ERR, err);
+	return EXITCODE_FAILED;
+}
+
+static int print_json(struct ledger *l, uint64_t n)
 {
 	_cleanup_(jsondoc_freep) struct jsondoc *root = jsondoc_new_object();
-	_cleanup_free_ char *text = NULL;
+	struct err err = ERR_INIT;
 	struct jsondoc *runs;
-	int r = 0;
 
 	jsondoc_set_int(root, "version", 1);
 	runs = jsondoc_add_array(root, "runs");
-	if (l)
-		r = ledger_history(l, n, add_row, runs, err);
-	if (r < 0)
-		return r;
-	text = jsondoc_print(root);
-	if (!text)
-		return err_nomem(err);
-	fputs(text, stdout);
-	return 0;
+	if (l && ledger_history(l, n, add_row, runs, &err) < 0)
+		return failed(&err);
+	return cli_print_json(root);
 }
 
-static int print_table(struct ledger *l, uint64_t n, struct err *err)
+static int print_table(struct ledger *l, uint64_t n)
 {
+	struct err err = ERR_INIT;
+
 	if (!l) {
 		printf("%s\n", _("No run yet."));
-		return 0;
+		return EXITCODE_DONE;
 	}
 	printf("%5s  ", _("RUN"));
 	cli_print_safe(_("STARTED"), 16);
@@ -136,7 +137,9 @@ static int print_table(struct ledger *l, uint64_t n, struct err *err)
 	printf("  ");
 	cli_print_safe(_("DURATION"), 10);
 	printf("  %s\n", _("COPIED"));
-	return ledger_history(l, n, print_row, NULL, err);
+	if (ledger_history(l, n, print_row, NULL, &err) < 0)
+		return failed(&err);
+	return EXITCODE_DONE;
 }
 
 int cmd_history(const struct cli *cli)
@@ -149,12 +152,8 @@ int cmd_history(const struct cli *cli)
 	if (code)
 		return code;
 	r = ledger_open(s->state_directory, true, &l, &err);
-	if (r == 0 || r == -ENOENT)
-		r = cli->json ? print_json(l, (uint64_t)cli->count, &err)
-		              : print_table(l, (uint64_t)cli->count, &err);
-	if (r < 0) {
-		log_show_err(LOG_LEVEL_ERR, &err);
-		return EXITCODE_FAILED;
-	}
-	return EXITCODE_DONE;
+	if (r < 0 && r != -ENOENT)
+		return failed(&err);
+	return cli->json ? print_json(l, (uint64_t)cli->count)
+	                 : print_table(l, (uint64_t)cli->count);
 }

@@ -37,7 +37,7 @@ static int64_t last_good(const struct overdue *o, size_t i)
 
 static bool is_overdue(const struct overdue *o)
 {
-	return clock_real_s() - o->last_good > o->s->overdue_days * 86400;
+	return cli_is_overdue(o->s, o->last_good);
 }
 
 static void add_disks(struct buf *b, const struct overdue *o)
@@ -98,16 +98,15 @@ static void warn(const struct overdue *o, bool no_mail)
 static int print_json(const struct overdue *o)
 {
 	_cleanup_(jsondoc_freep) struct jsondoc *root = jsondoc_new_object();
-	_cleanup_free_ char *text = NULL;
+	int code;
 
 	jsondoc_set_int(root, "version", 1);
 	jsondoc_set_bool(root, "overdue", is_overdue(o));
 	jsondoc_set_time(root, "last_good", o->last_good);
 	jsondoc_set_int(root, "overdue_days", o->s->overdue_days);
-	text = jsondoc_print(root);
-	if (!text)
-		return EXITCODE_FAILED;
-	fputs(text, stdout);
+	code = cli_print_json(root);
+	if (code)
+		return code;
 	return is_overdue(o) ? EXITCODE_FAILED : EXITCODE_DONE;
 }
 

@@ -29,10 +29,9 @@ static void set_point(
 		jsondoc_set_null(o, key);
 }
 
-static void print_json(const struct chains *c)
+static int print_json(const struct chains *c)
 {
 	_cleanup_(jsondoc_freep) struct jsondoc *o = jsondoc_new_object();
-	_cleanup_free_ char *text = NULL;
 	struct jsondoc *list;
 
 	jsondoc_set_int(o, "version", 1);
@@ -53,9 +52,7 @@ static void print_json(const struct chains *c)
 		for (size_t k = 0; k < ch->problems.len; k++)
 			jsondoc_append_string(problems, ch->problems.items[k]);
 	}
-	text = jsondoc_print(o);
-	if (text)
-		fputs(text, stdout);
+	return cli_print_json(o);
 }
 
 /* "2026-11-14 22:00"; without a date in the name the name itself. */
@@ -198,15 +195,17 @@ static int judge(struct session *s, const struct chains *c)
 static int restore_check(struct session *s, const struct cli *cli)
 {
 	_cleanup_(chains_done) struct chains c = CHAINS_INIT;
+	int code, printed = EXITCODE_DONE;
 
 	if (chains_read(&c, s->target.dest_fd, &s->err) < 0 ||
 	        chains_judge(&c, &s->err) < 0)
 		return session_fail(s, EXITCODE_FAILED);
 	if (cli->json)
-		print_json(&c);
+		printed = print_json(&c);
 	else
 		print_text(&c);
-	return judge(s, &c);
+	code = judge(s, &c);
+	return code ? code : printed;
 }
 
 int cmd_restore_check(const struct cli *cli)

@@ -49,10 +49,9 @@ static int read_back(
 	        &v, percent > 0 ? percent : SHARE_DEFAULT, res, &s->err);
 }
 
-static void print_json(const struct verify_result *res)
+static int print_json(const struct verify_result *res)
 {
 	_cleanup_(jsondoc_freep) struct jsondoc *o = jsondoc_new_object();
-	_cleanup_free_ char *text = NULL;
 	struct jsondoc *names;
 
 	jsondoc_set_int(o, "version", 1);
@@ -65,9 +64,7 @@ static void print_json(const struct verify_result *res)
 	names = jsondoc_add_array(o, "names");
 	for (unsigned i = 0; i < res->names_len; i++)
 		jsondoc_append_string(names, res->names[i]);
-	text = jsondoc_print(o);
-	if (text)
-		fputs(text, stdout);
+	return cli_print_json(o);
 }
 
 static void print_text(const struct verify_result *res)
@@ -88,6 +85,7 @@ static void print_text(const struct verify_result *res)
 static int verify(struct session *s, const struct cli *cli)
 {
 	struct verify_result res;
+	int code = EXITCODE_DONE;
 
 	if (s->verdict != MARKER_OURS) {
 		err_set(&s->err, -EPERM, "%s",
@@ -103,11 +101,11 @@ static int verify(struct session *s, const struct cli *cli)
 		return session_fail(s, EXITCODE_FAILED);
 	log_progress("");
 	if (cli->json)
-		print_json(&res);
+		code = print_json(&res);
 	else
 		print_text(&res);
 	if (res.damaged + res.missing == 0)
-		return EXITCODE_DONE;
+		return code;
 	verify_describe(&res, &s->err);
 	return session_fail(s, EXITCODE_VERIFY);
 }
