@@ -420,6 +420,26 @@ static void test_hidden_fd(void **state)
 	(void)close(p[1]);
 }
 
+static int has_notify_socket(void *arg, void *reply, struct err *err)
+{
+	(void)arg;
+	(void)reply;
+	(void)err;
+	return getenv("NOTIFY_SOCKET") ? 1 : 0;
+}
+
+/* What a task waits for must not reach systemd in the name of the run. */
+static void test_no_notify(void **state)
+{
+	struct proc_task task = {.name = "look", .fn = has_notify_socket};
+
+	(void)state;
+	assert_int_equal(setenv("NOTIFY_SOCKET", "/run/nobody", 1), 0);
+	assert_int_equal(run_task(&task, NULL), 0);
+	assert_non_null(getenv("NOTIFY_SOCKET"));
+	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
+}
+
 /* Without a pipe there is no child, and nobody may be told that there is one:
  * neither a caller with an err nor one without. */
 static void test_no_pipe(void **state)
@@ -457,6 +477,7 @@ int main(void)
 	        cmocka_unit_test(test_dies_with_parent),
 	        cmocka_unit_test(test_hidden_fd),
 	        cmocka_unit_test(test_no_pipe),
+	        cmocka_unit_test(test_no_notify),
 	};
 
 	return cmocka_run_group_tests_name("proc_task", tests, NULL, NULL);

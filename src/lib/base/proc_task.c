@@ -63,6 +63,9 @@ static _Noreturn void child(struct proc_running *r)
 		(void)close(hidden_fd);
 	proc_child_attach(&r->pipe);
 	proc_child_signals(false);
+	/* systemd listens to the main process alone, and complains of others;
+	 * what the task waits for is no sign of life of the run either. */
+	(void)unsetenv("NOTIFY_SOCKET");
 
 	a->code = task->fn(task->arg, r->data + sizeof(*a), &a->err);
 	_exit(write_all(r->pipe.write_fd, r->data, r->size) ? 0 : 1);
