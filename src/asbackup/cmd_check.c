@@ -212,10 +212,6 @@ static void check_kernel(struct check *c)
 
 static void check_mail(struct check *c, bool send)
 {
-	struct mailer_message m = {
-	        .subject = _("asbackup: test mail"),
-	        .body = _("This is a test. asbackup's mails arrive.\n"),
-	};
 	struct err err = ERR_INIT;
 
 	if (str_is_empty(c->s->mail_server)) {
@@ -232,7 +228,7 @@ static void check_mail(struct check *c, bool send)
 		good(c, _("mail"), _("configured; --mail sends a test mail"));
 		return;
 	}
-	if (mailer_send(c->s, &m, &err) < 0)
+	if (mailer_test(c->s, NULL, &err) < 0)
 		failed(c, _("mail"), EXITCODE_FAILED, &err);
 	else
 		good(c, _("mail"), _("the test mail was sent"));

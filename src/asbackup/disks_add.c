@@ -170,11 +170,6 @@ static int write_section(const struct settings *s, const struct disk *d,
 static int send_test_mail(
         const struct settings *s, const struct settings_disk *disk)
 {
-	struct mailer_message m = {
-	        .disk = disk,
-	        .subject = _("asbackup: test mail"),
-	        .body = _("This is a test. asbackup's mails arrive.\n"),
-	};
 	struct err err = ERR_INIT;
 
 	if (str_is_empty(s->mail_server)) {
@@ -183,7 +178,7 @@ static int send_test_mail(
 		          "the spool directory."));
 		return EXITCODE_DONE;
 	}
-	if (mailer_send(s, &m, &err) < 0) {
+	if (mailer_test(s, disk, &err) < 0) {
 		log_show_err(LOG_LEVEL_ERR, &err);
 		return EXITCODE_FAILED;
 	}

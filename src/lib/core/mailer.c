@@ -158,6 +158,18 @@ int mailer_send(const struct settings *s, const struct mailer_message *m,
 	return r < 0 ? r : -EAGAIN;
 }
 
+int mailer_test(const struct settings *s, const struct settings_disk *disk,
+        struct err *err)
+{
+	struct mailer_message m = {
+	        .disk = disk,
+	        .subject = _("asbackup: test mail"),
+	        .body = _("This is a test. asbackup's mails arrive.\n"),
+	};
+
+	return mailer_send(s, &m, err);
+}
+
 int mailer_flush(const struct settings *s, struct err *err)
 {
 	struct mail_server server = server_of(s);

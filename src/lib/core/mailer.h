@@ -33,6 +33,11 @@ struct mailer_message {
 int mailer_send(const struct settings *s, const struct mailer_message *m,
         struct err *err);
 
+/* A mail that says nothing but that mails arrive, to the sysops and, unless
+ * @disk is NULL, to those who hear of that disk. As mailer_send(). */
+int mailer_test(const struct settings *s, const struct settings_disk *disk,
+        struct err *err);
+
 /* Only what waits: for the timer. Returns how many still wait, or negative. */
 int mailer_flush(const struct settings *s, struct err *err);
 
