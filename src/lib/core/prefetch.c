@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,8 +108,7 @@ static int read_ahead(void *arg, void *reply, struct err *err)
 	if (dir < 0)
 		return -errno;
 	if (p->ioprio != 0)
-		(void)syscall(
-		        SYS_ioprio_set, 1 /* WHO_PROCESS */, 0, p->ioprio);
+		(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, p->ioprio);
 	for (uint64_t n = 0; getdelim(&name, &size, '\0', p->names) > 0; n++) {
 		int fd;
 
@@ -116,7 +116,6 @@ static int read_ahead(void *arg, void *reply, struct err *err)
 			continue;
 		fd = path_open_beneath(dir, name,
 		        O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0);
-
 		if (fd < 0)
 			continue;
 		row = is_cached(fd) ? row + 1 : 0;

@@ -6,7 +6,7 @@
  *
  *	struct prefetch *p = prefetch_new(limit);     NULL is fine
  *	prefetch_add(p, name, size);                  in the plan's order
- *	prefetch_start(p, source);                    a child of ours, beside
+ *	prefetch_start(p, source, ioprio);            a child of ours, beside
  *	prefetch_free(p);                             ends the child
  *
  * Only a hint: nothing depends on it, nothing is told when it fails.

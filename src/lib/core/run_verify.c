@@ -18,7 +18,8 @@
 /* Copying the rest once more is sensible, chasing a busy source is not. */
 #define PASSES_MAX 2
 
-/* A file's times come from a clock that ticks, up to 10 ms behind. */
+/* A file's times come from a clock that ticks, up to 10 ms behind; the rest is
+ * for a clock that is being corrected. */
 #define MARGIN_NS INT64_C(1000000000)
 
 /* Why a pass does not count. */
@@ -78,7 +79,7 @@ static bool plan_may_be_old(const struct run *r, const struct reasons *d)
 	int64_t mono_ms = clock_mono_ms() - r->before_mono_ms;
 
 	return d->after.newest_ns >= r->before_ns - MARGIN_NS ||
-	       real_ms < mono_ms - MARGIN_NS / 2000000;
+	       real_ms < mono_ms - MARGIN_NS / 2 / 1000000;
 }
 
 /* The list of the source, and beside it the closing dry run.  Whatever changes
