@@ -47,8 +47,11 @@ static struct loop loops[2];
 
 /* Takes the place of the C library's. */
 static enum { SYNC_REAL, SYNC_FAILS, SYNC_HANGS } sync_mode;
+static int rounds[2] = {-1, -1}; /* a pipe: a byte for each call */
 int syncfs(int fd)
 {
+	if (rounds[1] >= 0 && write(rounds[1], "x", 1) != 1)
+		return -1;
 	while (sync_mode == SYNC_HANGS)
 		(void)pause();
 	if (sync_mode == SYNC_REAL)
@@ -97,6 +100,8 @@ static int teardown(void **state)
 			(void)ioctl(loops[i].fd, LOOP_CLR_FD, 0);
 		util_closep(&loops[i].fd);
 	}
+	util_closep(&rounds[0]);
+	util_closep(&rounds[1]);
 	settings_freep(&s);
 	scratch_remove(dir);
 	return 0;
@@ -454,6 +459,112 @@ static void flush_that_hangs(void **state)
 	ok(target_unmount(&t, &err));
 }
 
+/* --- the early flush ------------------------------------------------------ */
+
+static void begin_early(void)
+{
+	one_disk(0);
+	find_and_mount(false);
+	assert_int_equal(pipe2(rounds, O_CLOEXEC), 0);
+	target_flush_begin(&t);
+	assert_non_null(t.early);
+}
+
+static void await_round(void)
+{
+	char x;
+
+	assert_int_equal(read(rounds[0], &x, 1), 1);
+}
+
+/* How many rounds there were since; nobody flushes any more. */
+static size_t rounds_left(void)
+{
+	char x[64];
+	ssize_t n;
+
+	assert_null(t.early);
+	util_closep(&rounds[1]);
+	n = read(rounds[0], x, sizeof(x));
+	assert_true(n >= 0);
+	util_closep(&rounds[0]);
+	return (size_t)n;
+}
+
+static void early_rounds(void **state)
+{
+	(void)state;
+	begin_early();
+	target_flush_begin(&t); /* not a second one */
+	await_round();
+	await_round();
+	await_round();
+	target_flush_last(&t);
+	target_flush_settle(&t, 60, NULL, NULL);
+	/* The last one, and one that had begun. */
+	assert_in_range(rounds_left(), 1, 2);
+	ok(target_flush(&t, 60, NULL, NULL, &err));
+	ok(target_unmount(&t, &err));
+}
+
+static void early_without_rounds(void **state)
+{
+	(void)state;
+	one_disk(0);
+	find_and_mount(false);
+	assert_int_equal(pipe2(rounds, O_CLOEXEC), 0);
+	target_flush_last(&t);
+	target_flush_settle(&t, 60, NULL, NULL);
+	assert_in_range(rounds_left(), 1, 2);
+	ok(target_unmount(&t, &err));
+}
+
+/* A copy that failed never tells which round is the last. */
+static void early_ended_by_flush(void **state)
+{
+	(void)state;
+	begin_early();
+	await_round();
+	ok(target_flush(&t, 60, NULL, NULL, &err));
+	assert_in_range(rounds_left(), 1, 3);
+	ok(target_unmount(&t, &err));
+}
+
+static void early_ended_by_unmount(void **state)
+{
+	(void)state;
+	begin_early();
+	await_round();
+	ok(target_unmount(&t, &err));
+	(void)rounds_left();
+	assert_int_equal(t.early_last_fd, -1);
+}
+
+/* It does not try again, and does not keep the error to itself. */
+static void early_error(void **state)
+{
+	(void)state;
+	sync_mode = SYNC_FAILS;
+	begin_early();
+	await_round();
+	target_flush_settle(&t, 60, NULL, NULL);
+	assert_int_equal(rounds_left(), 0);
+	assert_told(target_flush(&t, 60, NULL, NULL, &err), -EIO);
+	ok(target_unmount(&t, &err));
+}
+
+static void early_that_hangs(void **state)
+{
+	(void)state;
+	sync_mode = SYNC_HANGS;
+	begin_early();
+	await_round();
+	assert_told(target_flush(&t, 1, NULL, NULL, &err), -ETIMEDOUT);
+	assert_int_equal(rounds_left(), 0);
+	assert_true(t.hangs);
+	ok(target_unmount(&t, &err));
+}
+
 static int stop(void *arg)
 {
 	(void)arg;
@@ -529,6 +640,12 @@ int main(void)
 	        T(write_error),
 	        T(flush_that_hangs),
 	        T(flush_cancelled),
+	        T(early_rounds),
+	        T(early_without_rounds),
+	        T(early_ended_by_flush),
+	        T(early_ended_by_unmount),
+	        T(early_error),
+	        T(early_that_hangs),
 	        T(pulled_out),
 	        T(another_mount),
 	        T(became_read_only),

@@ -21,6 +21,10 @@
 #define CACHE_FREE_BYTES (UINT64_C(1) << 30)
 /* How much of the copy a crash of this machine makes doubtful. */
 #define COMMIT_MS 1000
+/* A disk whose cache is not limited begins to write by itself when it is too
+ * late: from this share of the copy on it is asked to.  Not sooner, for rsync
+ * has to wait now and then for what is being written. */
+#define FLUSH_FROM_PERCENT 65
 /* Below this nobody wants to see how a single file grows. */
 #define SMALL_FILE (UINT64_C(16) << 20)
 
@@ -62,6 +66,12 @@ void run_log_rsync(struct run *r, const struct rsync_item *item)
 static bool is_small(const struct run *r)
 {
 	return r->plan.largest < SMALL_FILE;
+}
+
+/* What is written out in seconds anyway may wait for it. */
+static bool is_cache_limited(const struct run *r)
+{
+	return r->plan.bytes > CACHE_FREE_BYTES;
 }
 
 int run_rsync(struct run *r, enum rsync_purpose purpose,
@@ -195,6 +205,9 @@ void run_progress(struct run *r)
 	progress_update(&r->progress, r->rsync_bytes, written, clock_mono_ms());
 	show_progress(r);
 	commit_now_and_then(r);
+	if (!is_cache_limited(r) &&
+	        r->rsync_bytes > r->plan.bytes / 100 * FLUSH_FROM_PERCENT)
+		target_flush_begin(&r->target);
 }
 
 static void begin_pass(struct run *r)
@@ -252,7 +265,7 @@ static int pass(struct run *r)
 		r->doubtful = true;
 	/* The disk writes on while the checks read. */
 	if (res.verdict == RSYNC_OK || res.verdict == RSYNC_CHECK)
-		target_flush_begin(&r->target);
+		target_flush_last(&r->target);
 	if (res.verdict == RSYNC_OK)
 		return 0;
 	if (res.verdict == RSYNC_CHECK) {
@@ -275,8 +288,7 @@ int run_transfer(struct run *r)
 		e = run_mark(r, MARKER_COPYING);
 		if (e < 0)
 			return run_code(r, e, EXITCODE_COPY);
-		/* What is written out in seconds anyway may wait for it. */
-		if (r->plan.bytes > CACHE_FREE_BYTES)
+		if (is_cache_limited(r))
 			(void)disk_limit_cache(
 			        r->target.disk.devno, CACHE_PERCENT, NULL);
 	}

@@ -42,10 +42,12 @@ struct target {
 	struct mount_id id;         /* of root_fd, for later comparison */
 	char note[256];             /* a protection that was missing */
 	struct proc_running *early; /* target_flush_begin(); or NULL */
+	int early_last_fd;          /* readable: its next round is the last */
 	struct flush_watch *watch;  /* of the flush that goes on */
 };
 
-#define TARGET_INIT ((struct target){.root_fd = -1, .dest_fd = -1})
+#define TARGET_INIT \
+	((struct target){.root_fd = -1, .dest_fd = -1, .early_last_fd = -1})
 
 /*
  * Finds the disk: the given UUID (must be configured), the given device (its
@@ -72,11 +74,16 @@ int target_check(const struct target *t, struct err *err);
 
 /*
  * Begins to write everything out beside whatever comes next, so that
- * target_flush() has little left to do.  Uses a descriptor of its own: the
+ * target_flush() has little left to do: round after round while files are
+ * still being written, until target_flush_last() says that the next round is
+ * the last (and begins it if none goes on).  Uses a descriptor of its own: the
  * errors it meets are told again by target_flush(), which alone decides.
- * Best effort.
+ * Best effort; target_flush() and target_unmount() end it.
  */
 void target_flush_begin(struct target *t);
+void target_flush_last(struct target *t);
+/* Ends it: for target_unmount(). */
+void target_flush_stop(struct target *t);
 /* Waits until that is through, by the rules of target_flush(): reading what is
  * still to be written would write it page by page.  Decides nothing. */
 void target_flush_settle(struct target *t, int64_t idle_timeout_s,
