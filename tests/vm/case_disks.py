@@ -92,7 +92,9 @@ def add(world, c):
     c.ok(config.endswith("600 root"), "and is root's alone", config)
     c.ok(world.mail.wait(mails, lambda m: "unplugged" not in m.text, 20),
          "a test mail came", out)
+    vm.sh("udevadm settle")
     world.idle()
+    c.equal(world.starts(disk, since), 0, "no copy before it is plugged in")
     vm.pull(disk)
     since = vm.mark()
     vm.plug(disk)

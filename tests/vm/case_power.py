@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The server is shut down, or loses its power, during a copy; the disk is still
-plugged in when it comes back."""
+"""The server is shut down, rebooted, or loses its power, during a copy; the disk
+is still plugged in when it comes back."""
 from case import case
 from case_plug import good_run
 
@@ -65,6 +65,39 @@ def power_cut(world, c):
     end = world.mail.wait(mails, lambda m: "may be unplugged" in m.text)
     text = f"{run}\n{end}"
     c.has(text, "ended without a word", "it says that the last one was cut off")
+    vm.pull(disk)
+    c.equal(world.differences(disk), [], "the source")
+    c.ok(disk.clean() and disk.check(), "nothing to repair on it")
+
+
+@case("reboot")
+def reboot(world, c):
+    """systemctl reboot in the middle: one run ends in order, the next one
+    finishes the copy."""
+    vm = world.vm
+    disk = world.disk("reboot")
+    world.configure(disk, backup=SLOW)
+    since, mails, ready = vm.mark(), world.mail.mark(), vm.ready
+    vm.plug(disk)
+    world.wait_step("copy")
+    boot_id = vm.entries(since, lambda e: "_BOOT_ID" in e)[-1]["_BOOT_ID"]
+    vm.begin("systemctl reboot")
+    vm.wait_ready(ready)
+    second = since + next(
+        i for i, e in enumerate(vm.entries(since, lambda e: True))
+        if e.get("_BOOT_ID", boot_id) != boot_id)
+    first = world.ended(disk, since)
+    c.equal((first.good, first.exit), (False, 143),
+            "the reboot ends the copy in order", first)
+    run = world.ended(disk, second)
+    good_run(c, world, disk, run, "after the reboot")
+    c.equal(world.starts(disk, second), 1, "one run")
+    c.ok(world.mail.wait(mails, lambda m: "stopped" in m.text),
+         "a mail says that the first was stopped",
+         "\n---\n".join(map(str, world.mail.since(mails))))
+    c.ok(world.mail.wait(mails, lambda m: "may be unplugged" in m.text),
+         "a mail says that it may be unplugged",
+         "\n---\n".join(map(str, world.mail.since(mails))))
     vm.pull(disk)
     c.equal(world.differences(disk), [], "the source")
     c.ok(disk.clean() and disk.check(), "nothing to repair on it")
