@@ -8,7 +8,7 @@
 . "$(dirname "$0")/faultlib.sh"
 
 # Made by "disk NAME".
-e_uuid='' e_dev=''
+e_uuid='' e_dev='' g_uuid='' g_dev=''
 
 # --- two disks at once ----------------------------------------------------------
 
@@ -163,6 +163,29 @@ asb overdue
 asb_is 3 "$what: a damaged list is told"
 detach_all
 
+# --- what programs read ---------------------------------------------------------
+
+# Who asks for JSON is a program: it must not take half a document, or none, for
+# an answer.
+what='standard output is full'
+world
+fill
+disk d ext4
+disks "$d_uuid"
+asb
+asb_is 0 "$what: a copy"
+for command in disks history check overdue verify restore-check; do
+	asb "$command" --json
+	asb_is 0 "$what: $command has something to say"
+	"$asbackup" --config "$config" "$command" --json > /dev/full \
+		2> "$w/err" < /dev/null
+	code=$? err=$(cat "$w/err")
+	asb_is 1 "$what: $command, exit code 1"
+	like "$err" 'cannot be printed: No space left' "$what: $command, told"
+done
+check "$what: unmounted" free_disk "$d_dev"
+detach_all
+
 # --- disks --add ----------------------------------------------------------------
 
 # answer LINE...: to "disks --add".
@@ -192,6 +215,26 @@ timeout 60 "$asbackup" --config "$config" > "$w/out" 2> "$w/err"
 is $? 0 "$what: the first copy"
 unlike "$(cat "$w/err")" 'first copy to this disk here' \
 	"$what: which need not adopt it any more"
+
+# Somebody else is at work: the disk is written down, its marker has to wait.
+what='disks --add when adoption fails'
+disk g ext4
+exec 9> "$state/lock/run"
+check "$what: another run holds the lock" flock -n 9
+answer "$(number_of "$g_dev")" 'Friday' ''
+asb_is 75 "$what: exit code 75"
+check "$what: the disk is configured all the same" \
+	grep -qx "uuid = $g_uuid" "$config"
+like "$out" "not marked as ours yet.*disks --adopt $g_uuid" \
+	"$what: told, and what to do"
+like "$err" 'already at work' "$what: and why"
+check "$what: the disk has no marker" on_disk "$g_dev" \
+	test ! -e "$mnt/.asbackup"
+exec 9>&-
+check "$what: afterwards it can be done" timeout 60 "$asbackup" \
+	--config "$config" disks --adopt "$g_uuid"
+check "$what: the disk has its marker" on_disk "$g_dev" \
+	test -s "$mnt/.asbackup/marker.json"
 
 what='disks --add, mail server does not answer'
 disk e ext4

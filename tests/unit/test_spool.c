@@ -348,6 +348,26 @@ static void test_link(void **state)
 	free(path);
 }
 
+/* A file of ours with a second name was perhaps put there by somebody else,
+ * who may not read it: it is not sent, and stays. */
+static void test_hard_link(void **state)
+{
+	struct err err = ERR_INIT;
+	char *path = put();
+	char other[128];
+
+	(void)state;
+	(void)snprintf(other, sizeof(other), "%s/other", base);
+	assert_int_equal(link(path, other), 0);
+	assert_int_equal(spool_send(path, &nowhere, &err), -EPERM);
+	assert_non_null(strstr(err.message, "not a regular file of this user"));
+	assert_int_equal(waiting(), 1);
+	/* with one name only it is a mail like others */
+	assert_int_equal(unlink(other), 0);
+	assert_int_equal(spool_send(path, &nowhere, &err), 1);
+	free(path);
+}
+
 static void test_envelope_format(void **state)
 {
 	static const char *const bad[] = {"", "x\n",
@@ -429,6 +449,7 @@ int main(void)
 	        CASE(test_maximum),
 	        CASE(test_no_envelope),
 	        CASE(test_link),
+	        CASE(test_hard_link),
 	        cmocka_unit_test(test_envelope_format),
 	        cmocka_unit_test(test_back_off_times),
 	        cmocka_unit_test(test_names),
