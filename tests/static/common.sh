@@ -71,3 +71,34 @@ own_build()
 	MAKEFLAGS='' "$MAKE" --no-print-directory -j"$jobs" \
 		BUILD="$build/$name" "$@"
 }
+
+# What an installation below /usr consists of, a line "MODE PATH" each, texts
+# for the reader apart: installed_files [SUFFIX-OF-MANUAL-PAGES]
+installed_files()
+(
+	shopt -s nullglob
+	for file in man/*.[1-9]; do
+		echo "644 usr/share/man/man${file##*.}/${file##*/}${1:-}"
+	done
+	for lang in po/*.po; do
+		lang=${lang##*/}
+		echo "644 usr/share/locale/${lang%.po}/LC_MESSAGES/asbackup.mo"
+	done
+	for file in config/*.sample; do
+		echo "644 usr/share/doc/asbackup/examples/${file##*/}"
+	done
+	for file in systemd/*.{service,timer,slice}{,.in}; do
+		file=${file##*/}
+		echo "644 usr/lib/systemd/system/${file%.in}"
+	done
+	for file in udev/*.in; do
+		file=${file##*/}
+		echo "644 usr/lib/udev/rules.d/${file%.in}"
+	done
+	cat <<-'END'
+	600 etc/asbackup/config.ini
+	644 usr/lib/sysusers.d/asbackup.conf
+	644 usr/lib/tmpfiles.d/asbackup.conf
+	755 usr/sbin/asbackup
+	END
+)

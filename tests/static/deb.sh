@@ -43,36 +43,14 @@ awk '/^#/ { reason = 1; next } !reason; { reason = 0 }' \
 
 expected()
 {
-	local file lang
-	for file in systemd/*.{service,timer,slice}{,.in}; do
-		file=${file##*/}
-		echo "644 usr/lib/systemd/system/${file%.in}"
-	done
-	for file in udev/*.in; do
-		file=${file##*/}
-		echo "644 usr/lib/udev/rules.d/${file%.in}"
-	done
-	for file in man/*.[1-9]; do
-		echo "644 usr/share/man/man${file##*.}/${file##*/}.gz"
-	done
-	for lang in po/*.po; do
-		lang=${lang##*/}
-		echo "644 usr/share/locale/${lang%.po}/LC_MESSAGES/asbackup.mo"
-	done
-	for file in config/*.sample; do
-		echo "644 usr/share/doc/asbackup/examples/${file##*/}"
-	done
-	cat <<-'END'
-	600 etc/asbackup/config.ini
-	644 usr/lib/sysusers.d/asbackup.conf
-	644 usr/lib/tmpfiles.d/asbackup.conf
-	755 usr/sbin/asbackup
-	644 usr/share/doc/asbackup/README.Debian
-	644 usr/share/doc/asbackup/README.md
-	644 usr/share/doc/asbackup/changelog.Debian.gz
-	644 usr/share/doc/asbackup/changelog.gz
-	644 usr/share/doc/asbackup/copyright
-	644 usr/share/lintian/overrides/asbackup
+	installed_files .gz
+	sed 's|^|644 usr/share/|' <<-'END'
+	doc/asbackup/README.Debian
+	doc/asbackup/README.md
+	doc/asbackup/changelog.Debian.gz
+	doc/asbackup/changelog.gz
+	doc/asbackup/copyright
+	lintian/overrides/asbackup
 	END
 }
 
@@ -84,7 +62,6 @@ files()
 		-e 's|\(/examples/.*\)\.gz$|\1|'
 }
 
-shopt -s nullglob
 diff <(expected | sort -k 2) <(files | sort -k 2) |
 	empty 'every file is in its place, with its mode'
 dpkg-deb -c "$deb" | awk '$2 != "root/root"' | empty 'everything is of root'
