@@ -2,14 +2,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "atomicfile.h"
+#include "clock.h"
 #include "i18n.h"
 #include "lockfile.h"
 #include "sig.h"
@@ -25,6 +28,8 @@
  * pass for a holder. */
 #define PROBE_TRIES 3
 #define PROBE_PAUSE_NS 1000000
+
+#define ALARM_US 100000
 
 /* Opens or creates; *@ret_existed tells which. A descriptor or -errno. */
 static int open_or_create(int dir_fd, const char *path, bool *ret_existed)
@@ -76,7 +81,40 @@ static int try_lock(int fd)
 	}
 }
 
-static int take(int dir_fd, const char *path, bool *ret_existed)
+static void on_alarm(int signo)
+{
+	(void)signo; /* flock() returns, that is all */
+}
+
+/* flock(2) knows no time limit: a timer interrupts it, again and again, for
+ * the first alarm may come before the call. */
+static int lock_until(int fd, int64_t deadline)
+{
+	const struct sigaction sa = {.sa_handler = on_alarm};
+	const struct itimerval every = {
+	        .it_interval.tv_usec = ALARM_US, .it_value.tv_usec = ALARM_US};
+	struct sigaction old_sa;
+	struct itimerval old_timer;
+	int r = try_lock(fd);
+
+	if (r != -EWOULDBLOCK)
+		return r;
+	if (sigaction(SIGALRM, &sa, &old_sa) < 0)
+		return -errno;
+	(void)setitimer(ITIMER_REAL, &every, &old_timer);
+	do
+		r = flock(fd, LOCK_EX) < 0 ? -errno : 0;
+	while (r == -EINTR && !sig_caught() && clock_mono_ms() < deadline);
+	(void)setitimer(ITIMER_REAL, &old_timer, NULL);
+	(void)sigaction(SIGALRM, &old_sa, NULL);
+	if (r == -EINTR && !sig_caught())
+		r = -ETIMEDOUT;
+	return r;
+}
+
+/* @deadline 0: without waiting. */
+static int take(
+        int dir_fd, const char *path, int64_t deadline, bool *ret_existed)
 {
 	for (int i = 0; i < OPEN_TRIES; i++) {
 		_cleanup_close_ int fd = -1;
@@ -88,7 +126,7 @@ static int take(int dir_fd, const char *path, bool *ret_existed)
 		/* The order matters: a file that was replaced before we had
 		 * the lock protects nothing, and one that was replaced says
 		 * nothing about who holds the new one either. */
-		locked = try_lock(fd);
+		locked = deadline ? lock_until(fd, deadline) : try_lock(fd);
 		same = is_same(fd, dir_fd, path);
 		if (same < 0)
 			return same;
@@ -99,16 +137,8 @@ static int take(int dir_fd, const char *path, bool *ret_existed)
 	return -ESTALE;
 }
 
-int lockfile_take(
-        int dir_fd, const char *path, bool *ret_existed, struct err *err)
+static int explain(int r, const char *path, struct err *err)
 {
-	bool existed = false;
-	int r = take(dir_fd, path, &existed);
-
-	if (r >= 0 && ret_existed)
-		*ret_existed = existed;
-	if (r >= 0 || r == -EWOULDBLOCK)
-		return r;
 	if (r == -EINVAL)
 		return err_set(err, r,
 		        _("the lock file %s is not a regular file"), path);
@@ -116,6 +146,26 @@ int lockfile_take(
 		return err_set(
 		        err, r, _("the lock file %s is a symbolic link"), path);
 	return err_sys(err, r, _("cannot lock %s"), path);
+}
+
+int lockfile_take(
+        int dir_fd, const char *path, bool *ret_existed, struct err *err)
+{
+	bool existed = false;
+	int r = take(dir_fd, path, 0, &existed);
+
+	if (r >= 0 && ret_existed)
+		*ret_existed = existed;
+	return r >= 0 || r == -EWOULDBLOCK ? r : explain(r, path, err);
+}
+
+int lockfile_take_wait(
+        int dir_fd, const char *path, int timeout_ms, struct err *err)
+{
+	bool existed;
+	int r = take(dir_fd, path, clock_mono_ms() + timeout_ms, &existed);
+
+	return r >= 0 ? r : explain(r, path, err);
 }
 
 bool lockfile_is_held(int dir_fd, const char *path)

@@ -26,6 +26,15 @@
 int lockfile_take(
         int dir_fd, const char *path, bool *ret_existed, struct err *err);
 
+/*
+ * The same, but waits for the holder, at most @timeout_ms: -ETIMEDOUT then,
+ * -EINTR when a signal was caught (sig.h).  Those who wait are served in the
+ * order of the kernel, without waking one another.  Uses SIGALRM and
+ * ITIMER_REAL meanwhile.
+ */
+int lockfile_take_wait(
+        int dir_fd, const char *path, int timeout_ms, struct err *err);
+
 /* True when somebody (also ourselves) holds a lock on @path. A file that is
  * not there is not locked; one that cannot be opened (a symbolic link, no
  * permission) counts as locked.  Takes a shared lock for a moment;

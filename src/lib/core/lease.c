@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "i18n.h"
+#include "lockfile.h"
+#include "sig.h"
+#include "str.h"
+#include "util.h"
+#include "core/lease_internal.h"
+
+/* How often to look where the kernel does not tell. */
+#define LOOK_AGAIN_MS 5000
+
+/* --- waiting ----------------------------------------------------------------
+ */
+
+static bool watch(struct lease *l, int dir_fd, const char *name, uint32_t mask)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dir_fd, name);
+	return inotify_add_watch(l->inotify_fd, path, mask) >= 0;
+}
+
+/* What becomes free, and nothing else: a waiter that looked would wake all
+ * others, and they him.  (The queue and the copy's lock are looked at by
+ * read-only descriptors, whose end is no IN_CLOSE_WRITE.) */
+static void begin_watching(struct lease *l)
+{
+	l->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (l->inotify_fd >= 0 &&
+	        watch(l, l->dir.fd, "copy", IN_CLOSE_WRITE | IN_DELETE_SELF) &&
+	        watch(l, l->dir.lease_fd, ".", IN_DELETE | IN_MOVED_FROM) &&
+	        watch(l, l->dir.queue_fd, ".",
+	                IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE))
+		return;
+	util_closep(&l->inotify_fd); /* LOOK_AGAIN_MS has to do */
+}
+
+void lease_wait(struct lease *l, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+	        {.fd = l->inotify_fd, .events = POLLIN},
+	        {.fd = sig_fd(), .events = POLLIN},
+	};
+	char buf[8192];
+
+	if (timeout_ms > LOOK_AGAIN_MS)
+		timeout_ms = LOOK_AGAIN_MS;
+	(void)poll(fds, 2, timeout_ms);
+	while (l->inotify_fd >= 0 && read(l->inotify_fd, buf, sizeof buf) > 0)
+		continue;
+}
+
+/* --- opening ----------------------------------------------------------------
+ */
+
+int lease_open(
+        struct lease *l, const char *path, int64_t ttl_s, struct err *err)
+{
+	int r;
+
+	l->ttl_s = ttl_s;
+	r = lockdir_open(&l->dir, path, err);
+	if (r < 0)
+		return r;
+	begin_watching(l);
+	return 0;
+}
+
+int lease_open_existing(
+        struct lease *l, const char *path, int64_t ttl_s, struct err *err)
+{
+	l->ttl_s = ttl_s;
+	return lockdir_open_existing(&l->dir, path, err);
+}
+
+void lease_close(struct lease *l)
+{
+	ticket_drop(l->dir.queue_fd, &l->ticket);
+	util_closep(&l->untouched_fd);
+	util_closep(&l->inotify_fd);
+	lockdir_close(&l->dir);
+}
+
+/* --- for people -------------------------------------------------------------
+ */
+
+bool lease_is_copying(const struct lease *l)
+{
+	return lockfile_is_held(l->dir.fd, "copy");
+}
+
+struct listing {
+	struct lease *l;
+	int (*fn)(const struct lease_entry *e, void *arg);
+	void *arg;
+};
+
+static int list_lease(const struct lease_entry *e, const char *name, void *arg)
+{
+	struct listing *a = arg;
+
+	(void)name;
+	return a->fn(e, a->arg);
+}
+
+static int list_ticket(const struct ticket_entry *t, void *arg)
+{
+	struct listing *a = arg;
+	struct lease_entry e = {
+	        .kind = t->kind == TICKET_COPY ? LEASE_ENTRY_COPY
+	                                       : LEASE_ENTRY_JOB,
+	        .is_alive = t->is_alive,
+	        .place = t->place,
+	};
+
+	e.is_readable =
+	        lease_file_read(a->l->dir.queue_fd, t->name, &e.record) == 0;
+	return a->fn(&e, a->arg);
+}
+
+int lease_list(struct lease *l,
+        int (*fn)(const struct lease_entry *e, void *arg), void *arg,
+        struct err *err)
+{
+	struct listing a = {.l = l, .fn = fn, .arg = arg};
+	int r = lease_file_each(l, list_lease, &a, err);
+
+	return r != 0 ? r : ticket_each(l->dir.queue_fd, list_ticket, &a, err);
+}
+
+int lease_clean(struct lease *l, struct err *err)
+{
+	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
+
+	return gate < 0 ? gate : lease_reap(l, err);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* lease_job: a job's side, steps V1 to V4 and U of lease.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "i18n.h"
+#include "str.h"
+#include "util.h"
+#include "core/lease_internal.h"
+
+/* --- V1 to V3 ---------------------------------------------------------------
+ */
+
+static int is_older_copy(const struct ticket_entry *e, void *arg)
+{
+	const struct ticket *mine = arg;
+
+	return e->kind == TICKET_COPY && e->is_alive &&
+	       (mine->fd < 0 || e->place < mine->place);
+}
+
+/* 1: not now. */
+static int is_blocked(struct lease *l, struct err *err)
+{
+	if (lease_is_copying(l))
+		return 1;
+	return ticket_each(l->dir.queue_fd, is_older_copy, &l->ticket, err);
+}
+
+static void tell_superseded(struct lease *l, const struct lease_record *rec)
+{
+	struct lease_record old;
+	char name[LEASE_NAME_MAX];
+
+	if (!l->on_reaped ||
+	        lease_file_read(l->dir.lease_fd,
+	                lease_record_name(name, rec->job), &old) < 0 ||
+	        (rec->run[0] && str_eq(old.run, rec->run)))
+		return;
+	l->on_reaped(rec->job, LEASE_SUPERSEDED, l->arg);
+}
+
+/* The ticket goes when the lease is safely on the disk, not before. */
+static int grant(
+        struct lease *l, const struct lease_record *rec, struct err *err)
+{
+	int r;
+
+	tell_superseded(l, rec);
+	r = lease_file_write(l, rec, err);
+	if (r == 0)
+		ticket_drop(l->dir.queue_fd, &l->ticket);
+	return r;
+}
+
+int lease_job_queue(
+        struct lease *l, const struct lease_record *rec, struct err *err)
+{
+	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
+	struct lease_record waiting = *rec;
+	int r;
+
+	if (gate < 0)
+		return gate;
+	r = lease_reap_queue(l, err);
+	if (r == 0)
+		r = is_blocked(l, err);
+	if (r == 0)
+		return grant(l, rec, err);
+	if (r < 0)
+		return r;
+	/* What becomes of the ticket when we are killed. */
+	waiting.forced = true;
+	r = ticket_take(l->dir.queue_fd, TICKET_JOB, &waiting, &l->ticket, err);
+	return r < 0 ? r : 1;
+}
+
+int lease_job_try(
+        struct lease *l, const struct lease_record *rec, struct err *err)
+{
+	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
+	int r;
+
+	if (gate < 0)
+		return gate;
+	r = lease_reap_queue(l, err);
+	if (r == 0)
+		r = is_blocked(l, err);
+	return r == 0 ? grant(l, rec, err) : r;
+}
+
+/* --- V4 ---------------------------------------------------------------------
+ */
+
+/* Without room for a lease the ticket becomes it, by its name. */
+static int write_forced(
+        struct lease *l, struct lease_record *rec, struct err *err)
+{
+	char name[LEASE_NAME_MAX];
+	int r;
+
+	rec->forced = true;
+	r = grant(l, rec, err);
+	if (r == 0 || l->ticket.fd < 0)
+		return r;
+	if (renameat(l->dir.queue_fd, l->ticket.name, l->dir.lease_fd,
+	            lease_record_name(name, rec->job)) < 0)
+		return r;
+	util_closep(&l->ticket.fd);
+	(void)fsync(l->dir.lease_fd);
+	return 0;
+}
+
+int lease_job_force(
+        struct lease *l, const struct lease_record *rec, struct err *err)
+{
+	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
+	struct lease_record forced = *rec;
+	int r;
+
+	if (gate >= 0 && !lease_is_copying(l))
+		return grant(l, rec, err);
+	/* Even if nobody can enter the gate: it only makes a copy unclean. */
+	r = lease_taint(l, err);
+	if (gate < 0)
+		return gate;
+	if (r == 0)
+		r = write_forced(l, &forced, err);
+	return r < 0 ? r : 1;
+}
+
+/* --- U ----------------------------------------------------------------------
+ */
+
+int lease_release(
+        struct lease *l, const char *job, const char *run, struct err *err)
+{
+	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
+	struct lease_record rec;
+	char name[LEASE_NAME_MAX];
+	int r;
+
+	if (gate < 0)
+		return gate;
+	/* If its pre-job script was killed, the copy has to learn that. */
+	r = lease_reap_queue(l, err);
+	if (r < 0)
+		return r;
+	r = lease_file_read(
+	        l->dir.lease_fd, lease_record_name(name, job), &rec);
+	if (r == -ENOENT)
+		return LEASE_NOT_THERE;
+	if (r == 0 && run[0] && rec.run[0] && !str_eq(rec.run, run))
+		return LEASE_NEWER_RUN;
+	if (unlinkat(l->dir.lease_fd, name, 0) < 0)
+		return err_sys(err, -errno,
+		        _("cannot remove the lease of the job %s"), job);
+	(void)fsync(l->dir.lease_fd);
+	return r == 0 && rec.forced ? LEASE_RELEASED_FORCED : LEASE_RELEASED;
+}
