@@ -3,27 +3,30 @@
  * lease: the copy and the Veeam jobs keep apart.
  *
  * Many jobs may run at once, one copy may run at a time, never both kinds
- * together.  A job's lease is a file that outlives the script that took it;
- * the copy's lock is an flock(2) that lives exactly as long as the copy and its
+ * together.  A job's lease is a file that outlives the script that took it; the
+ * copy's lock is an flock(2) that lives exactly as long as the copy and its
  * rsync.  Every "may I?" and its "I do" happen under one short lock, the gate;
  * whatever becomes free, becomes free without it.
  *
  * Veeam starts a job whatever its pre-job script said.  So nothing here can
- * keep a job away; what is promised is that a copy of which
- *lease_copy_verdict() says "clean" overlapped none.  The steps below have the
- *names of the model (tests/model/lease.pml).
+ * keep a job away; what is promised is that a copy that lease_copy_verdict()
+ * calls clean overlapped none.  The steps have the names of the model,
+ * tests/model/lease.pml:
  *
- *	reap    dead tickets of copies go; dead tickets of jobs (a pre-job
- *script that was killed: its job runs all the same) become forced leases;
- *leases whose time is over go to stale/ C1      copy: take a ticket of the
- *queue C2      copy: no lease, no older ticket, nobody copies: the lock is ours
- *	C3      copy: does a job wait?
- *	C4      copy: was it left alone?
- *	V1      job: granted at once, or take a ticket
- *	V2      job: nobody copies, no older ticket of a copy?
- *	V3      job: the lease is written, durably, before the ticket goes
- *	V4      job: its time is up: a forced lease, and the copy learns it
- *	U       job has ended: its lease and its dead tickets go
+ *	C1  copy: a ticket of the queue is taken
+ *	C2  copy: no lease, no older ticket, nobody copies: the lock is ours
+ *	C3  copy: does a job wait?
+ *	C4  copy: was it left alone?
+ *
+ *	V1  job: granted at once, or a ticket is taken
+ *	V2  job: nobody copies, and no copy has an older ticket?
+ *	V3  job: the lease is on the disk before the ticket goes
+ *	V4  job: its time is up; a forced lease, and the copy learns it
+ *	U   job: has ended, its lease goes
+ *
+ * Whoever comes reaps first: dead tickets of copies go; dead tickets of jobs
+ * (a pre-job script was killed, its job runs all the same) become forced
+ * leases, and the copy learns it; leases whose time is over go to stale/.
  */
 #ifndef CORE_LEASE_H
 #define CORE_LEASE_H
