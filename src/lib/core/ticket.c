@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "atomicfile.h"
@@ -63,15 +64,19 @@ static uint64_t nonce(void)
  */
 
 /* Its lock is taken before it gets its name.  What cannot be found out counts
- * as alive: nobody's place is taken away for want of descriptors. */
-static bool is_alive(int queue_fd, const char *name)
+ * as alive: nobody's place is taken away for want of descriptors.  -ENOENT:
+ * whoever waited has given up meanwhile, which needs no gate. */
+static int look(int queue_fd, const char *name, bool *ret_is_alive)
 {
 	_cleanup_close_ int fd = openat(
 	        queue_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
 
-	if (fd < 0)
-		return errno != ENOENT;
-	return flock(fd, LOCK_SH | LOCK_NB) < 0;
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	*ret_is_alive = fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0;
+	/* The file goes first, then the lock: see ticket_drop(). */
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0 ? -ENOENT : 0;
 }
 
 struct entries {
@@ -142,8 +147,10 @@ int ticket_each(int queue_fd,
 	int r = read_queue(queue_fd, &v, err);
 
 	for (size_t i = 0; i < v.len && r == 0; i++) {
-		v.items[i].is_alive = is_alive(queue_fd, v.items[i].name);
-		r = fn(&v.items[i], arg);
+		struct ticket_entry *e = &v.items[i];
+
+		if (look(queue_fd, e->name, &e->is_alive) != -ENOENT)
+			r = fn(e, arg);
 	}
 	free(v.items);
 	return r;
