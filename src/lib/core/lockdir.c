@@ -193,13 +193,24 @@ void lockdir_close(struct lockdir *d)
 	util_freep(&d->path);
 }
 
-static bool is_in_place(const struct lockdir *d)
+/* @fd is what @name, below @dir_fd, names now. */
+static bool is_same(int fd, int dir_fd, const char *name)
 {
 	struct stat open_st, path_st;
 
-	return fstat(d->fd, &open_st) == 0 && lstat(d->path, &path_st) == 0 &&
+	return fstat(fd, &open_st) == 0 &&
+	       fstatat(dir_fd, name, &path_st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       open_st.st_dev == path_st.st_dev &&
 	       open_st.st_ino == path_st.st_ino;
+}
+
+/* A directory that was removed reads as an empty one: no leases, no queue. */
+static bool is_in_place(const struct lockdir *d)
+{
+	return is_same(d->fd, AT_FDCWD, d->path) &&
+	       is_same(d->lease_fd, d->fd, "lease") &&
+	       is_same(d->queue_fd, d->fd, "queue") &&
+	       is_same(d->stale_fd, d->fd, "stale");
 }
 
 static int reopen(struct lockdir *d, struct err *err)
