@@ -73,13 +73,21 @@ static int check_owner(int fd, const char *path, struct err *err)
 	return -EPERM;
 }
 
-static int explain_open(int error, const char *path, struct err *err)
+static int explain_open(int dir_fd, const char *name, int error,
+        const char *shown, struct err *err)
 {
+	struct stat st;
+
+	/* The kernel calls a link with O_DIRECTORY "not a directory". */
+	if (error == -ENOTDIR &&
+	        fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	        S_ISLNK(st.st_mode))
+		error = -ELOOP;
 	if (error == -ELOOP || error == -ENOTDIR)
 		return err_set(err, error,
-		        _("%s is a symbolic link, or not a directory"), path);
+		        _("%s is a symbolic link, or not a directory"), shown);
 	return err_sys(
-	        err, error, _("cannot open the directory of locks %s"), path);
+	        err, error, _("cannot open the directory of locks %s"), shown);
 }
 
 /* Below @dir_fd (or AT_FDCWD). */
@@ -89,7 +97,7 @@ static int open_checked(
 	int r, fd = openat(dir_fd, name, DIR_FLAGS);
 
 	if (fd < 0)
-		return explain_open(-errno, shown, err);
+		return explain_open(dir_fd, name, -errno, shown, err);
 	r = check_owner(fd, shown, err);
 	if (r == 0)
 		return fd;
@@ -158,8 +166,11 @@ static int open_all(
 	d->path = strdup(path);
 	if (!d->path)
 		return err_nomem(err);
+	/* With a slash behind it a link would be followed. */
+	for (size_t n = strlen(path); n > 1 && d->path[n - 1] == '/'; n--)
+		d->path[n - 1] = '\0';
 	if (make)
-		r = path_mkdirs(path, 0700, err);
+		r = path_mkdirs(d->path, 0700, err);
 	if (r == 0)
 		r = open_parts(d, make, err);
 	if (r == 0)
