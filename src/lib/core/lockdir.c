@@ -236,6 +236,20 @@ static int reopen(struct lockdir *d, struct err *err)
 	return 0;
 }
 
+static int explain_gate(const struct lockdir *d, int error, struct err *err)
+{
+	if (error != -ETIMEDOUT) {
+		err_prefix(err, "%s", d->path);
+		return error;
+	}
+	(void)err_set(err, error,
+	        _("another program holds %s/%s and does not let go of it"),
+	        d->path, "gate");
+	err_action(err, _("See which one it is: fuser -v %s/%s"), d->path,
+	        "gate");
+	return error;
+}
+
 int lockdir_enter(struct lockdir *d, struct err *err)
 {
 	for (int i = 0; i < REOPEN_TRIES; i++) {
@@ -245,7 +259,7 @@ int lockdir_enter(struct lockdir *d, struct err *err)
 			return fd;
 		/* In a directory that was removed nothing can be made. */
 		if (fd < 0 && fd != -ENOENT)
-			return fd;
+			return explain_gate(d, fd, err);
 		util_closep(&fd);
 		r = reopen(d, err);
 		if (r < 0)
