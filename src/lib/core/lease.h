@@ -104,11 +104,13 @@ int lease_copy_verdict(
 /* V1. 0: the lease is ours; 1: a ticket is ours, try again (V2). */
 int lease_job_queue(struct lease *l, const struct lease_record *rec,
         struct err *err) _must_check_;
-/* V2, V3. 0: granted; 1: not yet. */
+/* V2, V3. 0: granted; 1: not yet.  Negative errno: the ticket is still ours;
+ * if the job will run, lease_job_force() is next. */
 int lease_job_try(struct lease *l, const struct lease_record *rec,
         struct err *err) _must_check_;
 /* V4. 0: granted after all, nobody copies; 1: the job will run beside a copy,
- * which is recorded, and the copy is not clean. */
+ * which is recorded, and the copy is not clean.  Negative errno: there is no
+ * lease; a ticket that was ours stays, and becomes one when the next comes. */
 int lease_job_force(struct lease *l, const struct lease_record *rec,
         struct err *err) _must_check_;
 

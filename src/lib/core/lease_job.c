@@ -95,14 +95,12 @@ int lease_job_try(
  */
 
 /* Without room for a lease the ticket becomes it, by its name. */
-static int write_forced(
-        struct lease *l, struct lease_record *rec, struct err *err)
+static int write_lease(
+        struct lease *l, const struct lease_record *rec, struct err *err)
 {
 	char name[LEASE_NAME_MAX];
-	int r;
+	int r = grant(l, rec, err);
 
-	rec->forced = true;
-	r = grant(l, rec, err);
 	if (r == 0 || l->ticket.fd < 0)
 		return r;
 	if (renameat(l->dir.queue_fd, l->ticket.name, l->dir.lease_fd,
@@ -117,18 +115,23 @@ int lease_job_force(
         struct lease *l, const struct lease_record *rec, struct err *err)
 {
 	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
-	struct lease_record forced = *rec;
-	int r;
+	struct lease_record lease = *rec;
+	int r = 0;
 
-	if (gate >= 0 && !lease_is_copying(l))
-		return grant(l, rec, err);
 	/* Even if nobody can enter the gate: it only makes a copy unclean. */
-	r = lease_taint(l, err);
+	lease.forced = gate < 0 || lease_is_copying(l);
+	if (lease.forced)
+		r = lease_taint(l, err);
 	if (gate < 0)
-		return gate;
+		r = gate;
 	if (r == 0)
-		r = write_forced(l, &forced, err);
-	return r < 0 ? r : 1;
+		r = write_lease(l, &lease, err);
+	if (r == 0)
+		return lease.forced;
+	/* The job runs all the same: left behind without its lock, the ticket
+	 * is that of a killed script, and whoever comes next reaps it. */
+	util_closep(&l->ticket.fd);
+	return r;
 }
 
 /* --- U ----------------------------------------------------------------------
