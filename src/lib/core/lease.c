@@ -120,8 +120,11 @@ static int list_ticket(const struct ticket_entry *t, void *arg)
 	        .place = t->place,
 	};
 
-	e.is_readable =
-	        lease_file_read(a->l->dir.queue_fd, t->name, &e.record) == 0;
+	int r = lease_file_read(a->l->dir.queue_fd, t->name, &e.record);
+
+	if (r == -ENOENT)
+		return 0;
+	e.is_readable = r == 0;
 	return a->fn(&e, a->arg);
 }
 

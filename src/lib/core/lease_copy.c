@@ -48,19 +48,26 @@ static int add_lease(const struct lease_entry *e, const char *name, void *arg)
 	return add_job(arg, e->record.job);
 }
 
+static int add_waiting_job(struct blockers *b, const struct ticket_entry *e)
+{
+	struct lease_record rec;
+	int r = lease_file_read(b->l->dir.queue_fd, e->name, &rec);
+
+	if (r == -ENOENT)
+		return 0; /* it waits no more */
+	return add_job(b, r == 0 ? rec.job : "?");
+}
+
 static int add_ticket(const struct ticket_entry *e, void *arg)
 {
 	struct blockers *b = arg;
-	struct lease_record rec;
 
 	if (!e->is_alive || e->place >= b->l->ticket.place)
 		return 0;
+	if (e->kind == TICKET_JOB)
+		return add_waiting_job(b, e);
 	b->any = true;
-	if (e->kind == TICKET_COPY)
-		return 0;
-	if (lease_file_read(b->l->dir.queue_fd, e->name, &rec) < 0)
-		(void)str_copy(rec.job, sizeof rec.job, "?");
-	return add_job(b, rec.job);
+	return 0;
 }
 
 /* 1: somebody comes first. */
@@ -126,14 +133,9 @@ int lease_copy_try(
 
 static int add_waiting(const struct ticket_entry *e, void *arg)
 {
-	struct blockers *b = arg;
-	struct lease_record rec;
-
 	if (e->kind != TICKET_JOB || !e->is_alive)
 		return 0;
-	if (lease_file_read(b->l->dir.queue_fd, e->name, &rec) < 0)
-		(void)str_copy(rec.job, sizeof rec.job, "?");
-	return add_job(b, rec.job);
+	return add_waiting_job(arg, e);
 }
 
 int lease_copy_waiting(struct lease *l, struct strv *ret_jobs, struct err *err)
