@@ -79,7 +79,7 @@ static int64_t age_ms(
 enum lease_verdict lease_judge(
         const struct lease_record *rec, const struct lease_now *now)
 {
-	if (now->boot[0] && !str_eq(rec->boot, now->boot) &&
+	if (now->boot[0] && rec->boot[0] && !str_eq(rec->boot, now->boot) &&
 	        is_this_machine(rec, now) && !rec->remote)
 		return LEASE_REBOOTED;
 	return age_ms(rec, now) > rec->ttl_s * 1000 ? LEASE_EXPIRED

@@ -31,8 +31,8 @@ enum lease_verdict {
 	LEASE_SUPERSEDED, /* a newer run of its job has taken its place */
 };
 
-/* machine is "" when /etc/machine-id cannot be read: then no lease counts as
- * rebooted. */
+/* machine is "" when /etc/machine-id cannot be read, boot when /proc cannot:
+ * then no lease counts as rebooted, and neither does one without them. */
 void lease_now(struct lease_now *ret);
 
 enum lease_verdict lease_judge(
