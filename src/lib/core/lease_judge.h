@@ -37,7 +37,8 @@ void lease_now(struct lease_now *ret);
 
 enum lease_verdict lease_judge(
         const struct lease_record *rec, const struct lease_now *now);
-/* A file that cannot be read as a lease, last changed at @mtime. */
+/* A file that cannot be read as a lease, last changed at @mtime; live when that
+ * is in the future (lease_reap() sees to it that it does not stay so). */
 enum lease_verdict lease_judge_unreadable(
         int64_t mtime, int64_t ttl_s, const struct lease_now *now);
 /* Milliseconds until it expires, at least 0. */
