@@ -15,6 +15,9 @@
 
 /* How often to look where the kernel does not tell. */
 #define LOOK_AGAIN_MS 5000
+/* The kernel tells of a close(2), and then frees its lock: whoever was faster
+ * saw it held, and hears nothing more. */
+#define WOKEN_AGAIN_MS 20
 
 /* --- waiting ----------------------------------------------------------------
  */
@@ -49,10 +52,14 @@ void lease_wait(struct lease *l, int timeout_ms)
 	        {.fd = sig_fd(), .events = POLLIN},
 	};
 	char buf[8192];
+	int longest = l->was_woken ? WOKEN_AGAIN_MS : LOOK_AGAIN_MS;
 
-	if (timeout_ms > LOOK_AGAIN_MS)
-		timeout_ms = LOOK_AGAIN_MS;
-	(void)poll(fds, 2, timeout_ms);
+	if (timeout_ms > longest)
+		timeout_ms = longest;
+	/* A deadline that is over: poll(2) would wait for ever. */
+	if (timeout_ms < 0)
+		timeout_ms = 0;
+	l->was_woken = poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0;
 	while (l->inotify_fd >= 0 && read(l->inotify_fd, buf, sizeof buf) > 0)
 		continue;
 }
@@ -119,7 +126,6 @@ static int list_ticket(const struct ticket_entry *t, void *arg)
 	        .is_alive = t->is_alive,
 	        .place = t->place,
 	};
-
 	int r = lease_file_read(a->l->dir.queue_fd, t->name, &e.record);
 
 	if (r == -ENOENT)

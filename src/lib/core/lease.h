@@ -46,6 +46,7 @@ struct lease {
 	struct ticket ticket; /* ours, while we wait */
 	int64_t ttl_s;        /* of files that cannot be read */
 	int inotify_fd;
+	bool was_woken;   /* by it, when we waited last */
 	int copy_fd;      /* the copy's lock, while it is ours; lent */
 	int untouched_fd; /* of the file with that name, as we made it */
 	/* Called for every lease that ended without veeam-unlock, and with
