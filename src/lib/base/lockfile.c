@@ -95,17 +95,23 @@ static int lock_until(int fd, int64_t deadline)
 	        .it_interval.tv_usec = ALARM_US, .it_value.tv_usec = ALARM_US};
 	struct sigaction old_sa;
 	struct itimerval old_timer;
+	sigset_t alarm, old_mask;
 	int r = try_lock(fd);
 
 	if (r != -EWOULDBLOCK)
 		return r;
 	if (sigaction(SIGALRM, &sa, &old_sa) < 0)
 		return -errno;
+	/* Whoever started us may have blocked it, which exec hands on. */
+	(void)sigemptyset(&alarm);
+	(void)sigaddset(&alarm, SIGALRM);
+	(void)sigprocmask(SIG_UNBLOCK, &alarm, &old_mask);
 	(void)setitimer(ITIMER_REAL, &every, &old_timer);
 	do
 		r = flock(fd, LOCK_EX) < 0 ? -errno : 0;
 	while (r == -EINTR && !sig_caught() && clock_mono_ms() < deadline);
 	(void)setitimer(ITIMER_REAL, &old_timer, NULL);
+	(void)sigprocmask(SIG_SETMASK, &old_mask, NULL);
 	(void)sigaction(SIGALRM, &old_sa, NULL);
 	if (r == -EINTR && !sig_caught())
 		r = -ETIMEDOUT;
