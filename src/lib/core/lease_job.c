@@ -21,11 +21,28 @@ static int is_older_copy(const struct ticket_entry *e, void *arg)
 	       (mine->fd < 0 || e->place < mine->place);
 }
 
+/* The same run once more. */
+static bool is_renewal(const struct lease *l, const struct lease_record *rec)
+{
+	struct lease_record old;
+	char name[LEASE_NAME_MAX];
+
+	return rec->run[0] &&
+	       lease_file_read(l->dir.lease_fd,
+	               lease_record_name(name, rec->job), &old) == 0 &&
+	       str_eq(old.run, rec->run);
+}
+
 /* 1: not now. */
-static int is_blocked(struct lease *l, struct err *err)
+static int is_blocked(
+        struct lease *l, const struct lease_record *rec, struct err *err)
 {
 	if (lease_is_copying(l))
 		return 1;
+	/* A copy that waits for this very lease would wait for us, and we for
+	 * it. */
+	if (is_renewal(l, rec))
+		return 0;
 	return ticket_each(l->dir.queue_fd, is_older_copy, &l->ticket, err);
 }
 
@@ -66,7 +83,7 @@ int lease_job_queue(
 		return gate;
 	r = lease_reap_queue(l, err);
 	if (r == 0)
-		r = is_blocked(l, err);
+		r = is_blocked(l, rec, err);
 	if (r == 0)
 		return grant(l, rec, err);
 	if (r < 0)
@@ -87,7 +104,7 @@ int lease_job_try(
 		return gate;
 	r = lease_reap_queue(l, err);
 	if (r == 0)
-		r = is_blocked(l, err);
+		r = is_blocked(l, rec, err);
 	return r == 0 ? grant(l, rec, err) : r;
 }
 
