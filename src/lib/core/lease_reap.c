@@ -110,7 +110,8 @@ static int reap_lease(const struct lease_entry *e, const char *name, void *arg)
 	struct reaping *a = arg;
 	int r;
 
-	/* The clock was put back: its time begins now, so that it has an end. */
+	/* The clock was put back: its time begins now, so that it has an end.
+	 */
 	if (!e->is_readable && e->record.taken > clock_real_s())
 		(void)utimensat(
 		        a->l->dir.lease_fd, name, NULL, AT_SYMLINK_NOFOLLOW);

@@ -245,8 +245,8 @@ static int explain_gate(const struct lockdir *d, int error, struct err *err)
 	(void)err_set(err, error,
 	        _("another program holds %s/%s and does not let go of it"),
 	        d->path, "gate");
-	err_action(err, _("See which one it is: fuser -v %s/%s"), d->path,
-	        "gate");
+	err_action(
+	        err, _("See which one it is: fuser -v %s/%s"), d->path, "gate");
 	return error;
 }
 
