@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# timeout: 240
+# timeout: 420
 #
 # A disk that no longer answers, and disks and sources that cannot be read.
 . "$(dirname "$0")/faultlib.sh"
@@ -23,20 +23,58 @@ ends_within()
 ended() { ! [ -d "/proc/$asb_pid" ] ||
 	grep -q '^State:.Z' "/proc/$asb_pid/status"; }
 
+# first_copy WHAT disk|disk_on_store [KEY VALUE]: a world with a good copy on a
+# disk, made with that key in [Backup].
+first_copy()
+{
+	world
+	fill
+	"$2" d ext4 200M
+	disks "$d_uuid"
+	[ $# = 2 ] || conf Backup "$3" "$4"
+	asb
+	run_is_good "$d_dev" "$1, a first copy"
+}
+
+# about_to_hang WHAT: the same on a disk that can be frozen, with no patience from
+# now on.
+about_to_hang()
+{
+	first_copy "$1" disk_on_store
+	conf Backup disk-idle-timeout-seconds 3
+}
+
+small_copy()
+{
+	head -c 3M /dev/urandom > "$src/Job A/inc2.vib"
+	settle
+}
+
+# big_copy RATE: a file that takes its time.
+big_copy()
+{
+	conf Backup bandwidth-limit "$1"
+	head -c 120M /dev/urandom > "$src/Job A/big.vbk"
+	settle
+}
+
+answers_again()
+{
+	thaw
+	check "$1: afterwards nothing is left" nothing_left "$d_dev"
+	no_hold
+	conf Backup bandwidth-limit
+	conf Backup disk-idle-timeout-seconds
+	next_is_good "$d_dev" "$1, answers again"
+	detach "$d_dev"
+}
+
 # A disk that hangs while rsync copies.
 hangs()
 {
 	local what='a disk that hangs'
-	world
-	fill
-	disk_on_store d ext4 200M
-	disks "$d_uuid"
-	asb
-	run_is_good "$d_dev" "$what, a first copy"
-	conf Backup disk-idle-timeout-seconds 3
-	conf Backup bandwidth-limit 20M
-	head -c 120M /dev/urandom > "$src/Job A/big.vbk"
-	settle
+	about_to_hang "$what"
+	big_copy 20M
 	asb_start
 	check "$what: reached" await_run "$copying"
 	fsfreeze -f "$store"
@@ -44,11 +82,61 @@ hangs()
 	failed_told '15 18 19' "$what"
 	like "$(status .error.message)" 'hangs|no more data|not end' \
 		"$what: says so"
-	thaw
-	check "$what: afterwards nothing is left" nothing_left "$d_dev"
-	conf Backup bandwidth-limit
-	conf Backup disk-idle-timeout-seconds
-	next_is_good "$d_dev" "$what, answers again"
+	answers_again "$what"
+}
+
+# The early flush: the process in which, during the last third of a copy, the
+# disk is asked to write: $early. (Another process would read small files ahead,
+# but there are none.)
+await_early_flush()
+{
+	await_run "$copying" && until_true 30 early_flush_begun &&
+		run_says "$copying" > /dev/null
+}
+early_flush_begun()
+{
+	early=$(pgrep -P "$asb_pid" -x asbackup)
+}
+early_flush_hangs() { grep '^State:.D' "/proc/$early/status"; }
+
+# A disk that hangs when both rsync and the early flush are at work.
+hangs_at_early_flush()
+{
+	local what='a disk that hangs at the early flush'
+	about_to_hang "$what"
+	big_copy 10M
+	asb_start
+	await_early_flush && ok "$what: reached" || not_ok "$what: reached"
+	fsfreeze -f "$store"
+	check "$what: it waits in the kernel" until_true 20 early_flush_hangs
+	ends_within 60 "$what"
+	# 16: rsync was through, and what it wrote cannot be read back.
+	failed_told '15 16 18 19' "$what"
+	is "$(status .may_be_unplugged)" false "$what: do not unplug it"
+	like "$(status .error.message)" \
+		'hangs|no more data|not end|does not answer' "$what: says so"
+	answers_again "$what"
+}
+
+# A disk that is pulled out then. (More of this: diskgone.sh.) What is on its way
+# has to arrive first: a late write would make the image grow again.
+gone_at_early_flush()
+{
+	local what='a disk that is pulled out at the early flush' groups
+	first_copy "$what" disk_on_store
+	big_copy 10M
+	asb_start
+	await_early_flush && ok "$what: reached" || not_ok "$what: reached"
+	groups=(-"$early" -"$(pgrep -P "$asb_pid" -x rsync)")
+	kill -STOP -- "${groups[@]}"
+	in_run sync -f "$run_dir/mnt/$d_uuid"
+	truncate -s 0 "$d_img" && losetup -c "$d_dev"
+	kill -CONT -- "${groups[@]}"
+	is "$(blockdev --getsize64 "$d_dev")" 0 "$what: it is gone"
+	ends_within 45 "$what"
+	failed_with 19 "$what"
+	mailed 'is gone' "$what: the mail says what happened"
+	check "$what: nobody holds the disk" until_true 10 free_disk "$d_dev"
 	detach "$d_dev"
 }
 
@@ -56,16 +144,9 @@ hangs()
 hangs_at_flush()
 {
 	local what='a disk that hangs at the flush'
-	world
-	fill
-	disk_on_store d ext4 200M
-	disks "$d_uuid"
-	asb
-	run_is_good "$d_dev" "$what, a first copy"
-	conf Backup disk-idle-timeout-seconds 3
+	about_to_hang "$what"
 	conf Backup verify-share-percent 0
-	head -c 3M /dev/urandom > "$src/Job A/inc2.vib"
-	settle
+	small_copy
 	hold_rsync
 	asb_start
 	let_go
@@ -77,27 +158,15 @@ hangs_at_flush()
 	is "$(status .may_be_unplugged)" false "$what: do not unplug it"
 	like "$(status .error.action)" '^Wait .* before you unplug' \
 		"$what: what to do does not contradict"
-	thaw
-	check "$what: afterwards nothing is left" nothing_left "$d_dev"
-	no_hold
-	conf Backup disk-idle-timeout-seconds
-	next_is_good "$d_dev" "$what, answers again"
-	detach "$d_dev"
+	answers_again "$what"
 }
 
 # A disk that hangs after the plan: before the copy its marker is flushed.
 hangs_at_marker()
 {
 	local what='a disk that hangs before the copy'
-	world
-	fill
-	disk_on_store d ext4 200M
-	disks "$d_uuid"
-	asb
-	run_is_good "$d_dev" "$what, a first copy"
-	conf Backup disk-idle-timeout-seconds 3
-	head -c 3M /dev/urandom > "$src/Job A/inc2.vib"
-	settle
+	about_to_hang "$what"
+	small_copy
 	hold_rsync
 	asb_start
 	check "$what: reached" await_step plan
@@ -106,12 +175,7 @@ hangs_at_marker()
 	ends_within 45 "$what"
 	failed_told '15 18 19' "$what"
 	like "$(status .error.message)" 'does not answer' "$what: says so"
-	thaw
-	check "$what: afterwards nothing is left" nothing_left "$d_dev"
-	no_hold
-	conf Backup disk-idle-timeout-seconds
-	next_is_good "$d_dev" "$what, answers again"
-	detach "$d_dev"
+	answers_again "$what"
 }
 
 # failed_with, while a process that cannot be killed may still be there.
@@ -143,12 +207,7 @@ unreadable_source()
 {
 	local what='a source that cannot be read'
 	command -v strace > /dev/null || { skip "$what" 'no strace'; return; }
-	world
-	fill
-	disk d ext4
-	disks "$d_uuid"
-	asb
-	run_is_good "$d_dev" "$what, a first copy"
+	first_copy "$what" disk
 	cp -a "$src" "$w/old"
 	head -c 300000 /dev/urandom > "$src/Job A/full.vbk"
 	head -c 50000 /dev/urandom > "$src/Job A/inc2.vib"
@@ -171,13 +230,7 @@ unreadable_source()
 bit_rot()
 {
 	local what='bit rot'
-	world
-	fill
-	disk d ext4
-	disks "$d_uuid"
-	conf Backup verify-share-percent 100
-	asb
-	run_is_good "$d_dev" "$what, a first copy"
+	first_copy "$what" disk verify-share-percent 100
 	check "$what: all was read back" test "$(status .result.files_verified)" -gt 4
 	detach "$d_dev"
 	"$python" "$fault" flip "$d_img" "$src/Job A/full.vbk"
@@ -195,13 +248,7 @@ unreadable_disk()
 {
 	local what='a disk that cannot be read'
 	command -v strace > /dev/null || { skip "$what" 'no strace'; return; }
-	world
-	fill
-	disk d ext4
-	disks "$d_uuid"
-	conf Backup verify-share-percent 100
-	asb
-	run_is_good "$d_dev" "$what, a first copy"
+	first_copy "$what" disk verify-share-percent 100
 	asb_unreadable "$run_dir/mnt/$d_uuid/Job A/full.vbk"
 	failed_with 16 "$what"
 	like "$(status .error.message)" 'full.vbk' "$what: the file is named"
@@ -211,6 +258,8 @@ unreadable_disk()
 }
 
 hangs
+hangs_at_early_flush
+gone_at_early_flush
 hangs_at_marker
 hangs_at_flush
 bit_rot
