@@ -240,7 +240,7 @@ struct seen {
 };
 #define SEEN_INIT ((struct seen){.out = {BUF_INIT, BUF_INIT}, .answer_fd = -1})
 
-static void seen_done(struct seen *s)
+_unused_ static void seen_done(struct seen *s)
 {
 	buf_done(&s->out[0]);
 	buf_done(&s->out[1]);
@@ -267,7 +267,7 @@ _unused_ static int on_tick(pid_t pid, void *arg)
 	return ++s->ticks == s->stop_at_tick;
 }
 
-static struct proc_spec spec_of(struct seen *s, char *const *argv)
+_unused_ static struct proc_spec spec_of(struct seen *s, char *const *argv)
 {
 	return (struct proc_spec){
 	        PROC_SPEC_INIT,
@@ -284,7 +284,7 @@ static struct proc_spec spec_of(struct seen *s, char *const *argv)
 	((char *const *)(uintptr_t)(const char *const[]){__VA_ARGS__, NULL})
 #define ARGV(...) VECTOR(self, __VA_ARGS__)
 
-static struct proc_result run_ok(const struct proc_spec *spec)
+_unused_ static struct proc_result run_ok(const struct proc_spec *spec)
 {
 	struct proc_result res;
 	struct err err = ERR_INIT;

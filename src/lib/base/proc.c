@@ -236,6 +236,128 @@ int proc_run(
 	return code;
 }
 
+/* --- in two halves -------------------------------------------------------- */
+
+struct proc_program {
+	struct proc_spec spec;
+	struct run run;
+};
+
+/* How long a program may take from fork to exec: only a hook or a directory
+ * that hangs takes longer. */
+#define EXEC_MS 10000
+
+static void discard(struct proc_program *p)
+{
+	proc_prepare_done(&p->run.exec);
+	free(p->run.chunk);
+	free(p);
+}
+
+/* Until exec has closed the status pipe, or the child has said what failed. */
+static void await_exec(struct run *r)
+{
+	enum { STATUS = PROC_WAIT_FDS, COUNT };
+	struct pollfd fds[COUNT];
+
+	proc_wait_limit(&r->wait, EXEC_MS);
+	while (r->exec.status.read_fd >= 0) {
+		fds[STATUS] = (struct pollfd){
+		        .fd = r->exec.status.read_fd, .events = POLLIN};
+		if (!proc_wait_poll(&r->wait, fds, COUNT))
+			break;
+		if (fds[STATUS].revents != 0)
+			read_status(r);
+	}
+	if (r->exec.status.read_fd >= 0)
+		read_status(r);
+	proc_wait_limit(&r->wait, 0);
+}
+
+static int start_half(struct proc_program *p, struct err *err)
+{
+	struct run *r = &p->run;
+	struct proc_result res;
+	int code = start(r, err);
+
+	if (code < 0)
+		return code;
+	await_exec(r);
+	if (r->failure_len < sizeof(r->failure) &&
+	        r->wait.stage == PROC_STAGE_RUNS)
+		return 0;
+	/* Ended already is no failure to start: proc_wait() tells. */
+	if (r->failure_len < sizeof(r->failure) &&
+	        r->wait.stage == PROC_STAGE_ENDED)
+		return 0;
+	proc_wait_cancel(&r->wait);
+	loop(r);
+	proc_wait_finish(&r->wait, &res);
+	if (r->failure_len == sizeof(r->failure))
+		return start_error(r, err);
+	return err_set(err, res.timed_out ? -ETIMEDOUT : -ECANCELED,
+	        _("%s was stopped"), run_name(r->spec));
+}
+
+int proc_start(const struct proc_spec *spec, struct proc_program **ret,
+        struct err *err)
+{
+	struct proc_program *p = NULL;
+	int code = check_spec(spec, err);
+
+	if (code < 0)
+		return code;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return err_nomem(err);
+	p->spec = *spec;
+	p->run.spec = &p->spec;
+	code = proc_prepare(&p->run.exec, &p->spec, err);
+	if (code < 0) {
+		err_prefix(err, _("cannot start %s"), run_name(spec));
+		free(p);
+		return code;
+	}
+	p->run.chunk = malloc(CHUNK);
+	code = p->run.chunk ? start_half(p, err) : err_nomem(err);
+	if (code < 0) {
+		discard(p);
+		return code;
+	}
+	*ret = p;
+	return 0;
+}
+
+void proc_wait(
+        struct proc_program *p, int64_t timeout_ms, struct proc_result *ret)
+{
+	struct run *r = &p->run;
+
+	proc_wait_limit(
+	        &r->wait, timeout_ms > 0 ? timeout_ms : p->spec.timeout_ms);
+	if (r->wait.stage != PROC_STAGE_ENDED)
+		loop(r);
+	if (r->wait.stage == PROC_STAGE_ENDED)
+		drain(r);
+	proc_wait_finish(&r->wait, ret);
+	discard(p);
+}
+
+bool proc_has_ended(const struct proc_program *p)
+{
+	return proc_wait_has_ended(&p->run.wait);
+}
+
+void proc_kill(const struct proc_program *p)
+{
+	proc_wait_kill(&p->run.wait);
+}
+
+pid_t proc_pid(const struct proc_program *p)
+{
+	return p->run.wait.pid;
+}
+
 /* --- telling -------------------------------------------------------------- */
 
 /* "exit code 20", "signal 9 (Killed)" */

@@ -96,6 +96,30 @@ struct proc_result {
 int proc_run(const struct proc_spec *spec, struct proc_result *ret,
         struct err *err) _must_check_;
 
+/*
+ * The same in two halves, for a program that serves us while we do something
+ * else: proc_start() returns as soon as it executes, 0 and *ret, or a negative
+ * errno when it could not be started.  @spec is copied; what it points to must
+ * live until proc_start() has returned, what cb_arg points to until
+ * proc_wait() has.  Nobody reads its output meanwhile: give it descriptors of
+ * your own.
+ *
+ * proc_wait() waits for the end by the rules of proc_run(), timeout_ms counting
+ * from here (@timeout_ms instead of the spec's when it is not 0), and frees
+ * @program.  Every started program must be waited for.  The thread that started
+ * it has to stay: it dies with that.
+ */
+struct proc_program;
+int proc_start(const struct proc_spec *spec, struct proc_program **ret,
+        struct err *err) _must_check_;
+void proc_wait(struct proc_program *program, int64_t timeout_ms,
+        struct proc_result *ret);
+/* True when it has ended (and is not waited for yet). */
+bool proc_has_ended(const struct proc_program *program);
+/* SIGKILL, at once.  May be called in a child of ours too. */
+void proc_kill(const struct proc_program *program);
+pid_t proc_pid(const struct proc_program *program);
+
 /* "ended with exit code 3", "was killed by signal 9 (Killed)", "did not end
  * within 10 s", ... in dst. */
 char *proc_describe(char *dst, size_t size, const struct proc_result *res);

@@ -110,6 +110,12 @@ struct proc_wait {
 /* Starts the clock. @timeout_ms and @tick_ms: 0 = none. */
 void proc_wait_init(
         struct proc_wait *w, pid_t pid, int64_t timeout_ms, int tick_ms);
+/* Starts it anew, for a child that ran unwatched so far. */
+void proc_wait_limit(struct proc_wait *w, int64_t timeout_ms);
+/* Has it ended?  It stays a zombie, so that its pid is ours. */
+bool proc_wait_has_ended(const struct proc_wait *w);
+/* SIGKILL to the group and nothing else. */
+void proc_wait_kill(const struct proc_wait *w);
 /* Asks for the end as a cancellation; harmless when that is going on. */
 void proc_wait_cancel(struct proc_wait *w);
 /*

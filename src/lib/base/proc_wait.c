@@ -17,6 +17,15 @@
 /* Who waits for a child is alive: the watchdog hears of it this often. */
 #define ALIVE_MS 5000
 
+void proc_wait_limit(struct proc_wait *w, int64_t timeout_ms)
+{
+	int64_t now = clock_mono_ms();
+
+	w->deadline_ms = INT64_MAX;
+	if (timeout_ms > 0 && timeout_ms < INT64_MAX - now)
+		w->deadline_ms = now + timeout_ms;
+}
+
 void proc_wait_init(
         struct proc_wait *w, pid_t pid, int64_t timeout_ms, int tick_ms)
 {
@@ -33,8 +42,7 @@ void proc_wait_init(
 	        .grace_ms = PROC_GRACE_MS,
 	        .give_up_ms = PROC_GIVE_UP_MS,
 	};
-	if (timeout_ms > 0 && timeout_ms < INT64_MAX - now)
-		w->deadline_ms = now + timeout_ms;
+	proc_wait_limit(w, timeout_ms);
 	if (tick_ms > 0)
 		w->tick_at_ms = now + tick_ms;
 	/* Both sides do it, so that it is true for both when they go on. */
@@ -53,6 +61,11 @@ static void send_signal(const struct proc_wait *w, int sig)
 	 * the order to leave without cleaning up. */
 	if (getpgid(w->pid) != w->pid)
 		(void)kill(w->pid, sig);
+}
+
+void proc_wait_kill(const struct proc_wait *w)
+{
+	send_signal(w, SIGKILL);
 }
 
 static void start_kill(struct proc_wait *w, int64_t now)
@@ -122,8 +135,7 @@ static int poll_timeout(const struct proc_wait *w)
 	return due - now > ALIVE_MS ? ALIVE_MS : (int)(due - now);
 }
 
-/* Ended, but stays a zombie: its pid is ours until proc_wait_finish(). */
-static bool has_ended(const struct proc_wait *w)
+bool proc_wait_has_ended(const struct proc_wait *w)
 {
 	siginfo_t info = {.si_pid = 0};
 
@@ -163,7 +175,7 @@ bool proc_wait_poll(struct proc_wait *w, struct pollfd *fds, nfds_t len)
 	notify_watchdog();
 	poll_or_sleep(fds, len, poll_timeout(w));
 
-	if ((w->pidfd < 0 || fds[0].revents != 0) && has_ended(w)) {
+	if ((w->pidfd < 0 || fds[0].revents != 0) && proc_wait_has_ended(w)) {
 		w->stage = PROC_STAGE_ENDED;
 		return false;
 	}
