@@ -10,6 +10,7 @@
 #	make demo          a copy to see with your own eyes; demo-clean
 #	make install       DESTDIR=, PREFIX=/usr/local; uninstall
 #	make deb           the Debian package, into build/deb
+#	make windows       programs for a Veeam server on Windows, by mingw-w64
 #	make fuzz          the parsers, FUZZ_SECONDS each
 #	make po            new sentences into po/*.po
 #	make map           src/README.md from the first comment of every file
@@ -132,6 +133,7 @@ include mk/install.mk
 include mk/deb.mk
 include mk/po.mk
 include mk/vm.mk
+include mk/windows.mk
 
 clean:
 	$(Q)rm -rf build

@@ -6,6 +6,9 @@
 #
 #	mk/deb.sh BUILD [VERSION]
 #
+# Without the cross compiler the package is built all the same, without the
+# programs for Windows: build profile pkg.asbackup.nowindows.
+#
 # Packages, .changes and .buildinfo are put into BUILD/deb, from which those of
 # earlier builds are taken away.  With a VERSION, the copy's changelog begins
 # with an entry for it.
@@ -55,11 +58,17 @@ if [ -n "$version" ]; then
 	mv debian/changelog.new debian/changelog
 fi
 
+profiles=
+command -v x86_64-w64-mingw32-gcc > /dev/null || {
+	echo 'mingw-w64 is missing: a package without the programs for Windows' >&2
+	profiles=pkg.asbackup.nowindows
+}
+
 # Not with the caller's make variables and flags.
 env -i PATH="$PATH" HOME="${HOME:-/}" LC_ALL=C.UTF-8 \
 	${TMPDIR:+TMPDIR="$TMPDIR"} \
 	${DEB_BUILD_OPTIONS:+DEB_BUILD_OPTIONS="$DEB_BUILD_OPTIONS"} \
-	dpkg-buildpackage -us -uc -b -jauto > "$work/log" 2>&1 || {
+	dpkg-buildpackage -us -uc -b -jauto ${profiles:+-P"$profiles"} > "$work/log" 2>&1 || {
 	grep -v -e ' -c -o ' "$work/log" | tail -n 40 >&2
 	echo 'The package could not be built.' >&2
 	exit 1

@@ -8,7 +8,8 @@
 #	mk/deps.sh install GROUP...   installs those: as root, on Debian; says
 #	                              the command to type everywhere else
 #
-# Groups: build, check, demo, package, vm.  "install" ends with 0 when nothing is
+# Groups: build, check, demo, package, vm, windows.  "install" ends with 0 when
+# nothing is
 # missing afterwards and with 1 otherwise; the caller goes on and does what it
 # can.  ASBACKUP_NO_INSTALL=1 forbids any installation.
 set -u
@@ -18,9 +19,13 @@ build=(gcc libc6-dev make pkg-config libudev-dev libblkid-dev libmount-dev
 libesmtp-dev libiniparser-dev libjansson-dev libsqlite3-dev libxxhash-dev
 libssl-dev gettext rsync gzip ca-certificates)
 
-package=(build-essential debhelper dpkg-dev)
+package=(build-essential debhelper dpkg-dev gcc-mingw-w64-x86-64-win32)
 
-check=("${package[@]}" lintian systemd libcmocka-dev python3 python3-aiosmtpd
+# 157 MB to fetch, 1 GB installed; what needs them is skipped without.
+windows=(gcc-mingw-w64-x86-64-win32 wine64 openssh-client openssh-server)
+
+check=("${package[@]}" "${windows[@]}"
+lintian systemd libcmocka-dev python3 python3-aiosmtpd
 openssl postfix xxhash strace valgrind clang clang-format llvm libclang-rt-dev cppcheck shellcheck codespell
 mandoc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs dosfstools exfatprogs
 ntfs-3g fdisk jq libfaketime time hyperfine git locales util-linux binutils procps)
@@ -60,6 +65,7 @@ list()
 		package) printf '%s\n' "${package[@]}" ;;
 		demo) printf '%s\n' "${demo[@]}" ;;
 		vm) printf '%s\n' "${vm[@]}" ;;
+		windows) printf '%s\n' "${windows[@]}" ;;
 		*) printf 'deps.sh: unknown group "%s"\n' "$group" >&2; exit 2 ;;
 		esac
 	done | sort -u
@@ -88,6 +94,17 @@ allow_services()
 {
 	[ -z "$policy_made" ] || rm -f "$policy"
 	policy_made=
+}
+
+# A test starts an sshd of its own; a machine that had none gets none.
+no_new_sshd()
+{
+	case " $1 " in
+	*' openssh-server '*) ;;
+	*) return ;;
+	esac
+	command -v systemctl >/dev/null && is_installed openssh-server &&
+		systemctl disable ssh.service ssh.socket >> "$log" 2>&1
 }
 
 apt_install()
@@ -131,6 +148,7 @@ install()
 				printf 'Could not install %s.\n' "$package"
 		done
 	fi
+	no_new_sshd "$wanted"
 	wanted=$(missing "$@" | tr '\n' ' ')
 	[ -n "$wanted" ] || return 0
 	printf 'Still missing: %s\nThe end of what apt-get said:\n' "$wanted"

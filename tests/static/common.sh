@@ -99,6 +99,15 @@ installed_files()
 	600 etc/asbackup/config.ini
 	644 usr/lib/sysusers.d/asbackup.conf
 	644 usr/lib/tmpfiles.d/asbackup.conf
+	755 usr/libexec/asbackup/veeam-ssh-command
 	755 usr/sbin/asbackup
 	END
 )
+
+# What "make install-windows" adds, in the same form.
+windows_files()
+{
+	printf '644 usr/share/asbackup/windows/%s\n' veeam-ids.ps1 \
+		veeam-lock.exe veeam-lock.ini veeam-post-job.cmd \
+		veeam-pre-job.cmd veeam-ssh.cmd veeam-unlock.exe
+}

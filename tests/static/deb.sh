@@ -44,6 +44,7 @@ awk '/^#/ { reason = 1; next } !reason; { reason = 0 }' \
 expected()
 {
 	installed_files .gz
+	! command -v x86_64-w64-mingw32-gcc > /dev/null || windows_files
 	sed 's|^|644 usr/share/|' <<-'END'
 	doc/asbackup/README.Debian
 	doc/asbackup/README.md
