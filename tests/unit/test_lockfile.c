@@ -12,12 +12,15 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "lockfile.h"
+#include "sig.h"
 #include "util.h"
 
 #define LONG_MS 60000 /* for what must not happen */
@@ -343,6 +346,166 @@ static void a_probe_is_not_a_holder(void **s)
 	(void)close(fd);
 }
 
+/* --- lockfile_take_wait() ------------------------------------------------- */
+
+#define SHORT_MS 1
+
+static void on_alarm(int signo)
+{
+	(void)signo;
+}
+
+/* Whatever waiting needs is as it was afterwards. */
+static void check_nothing_stays(void)
+{
+	struct itimerval timer;
+	struct sigaction sa;
+	sigset_t mask;
+
+	assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
+	assert_int_equal(timer.it_value.tv_sec, 0);
+	assert_int_equal(timer.it_value.tv_usec, 0);
+	assert_int_equal(timer.it_interval.tv_usec, 0);
+	assert_int_equal(sigaction(SIGALRM, NULL, &sa), 0);
+	assert_true(sa.sa_handler == on_alarm);
+	assert_int_equal(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
+	assert_true(sigismember(&mask, SIGALRM));
+}
+
+/* Blocked, as whoever started us may have left it. */
+static void block_alarm(bool block)
+{
+	const struct sigaction sa = {.sa_handler = block ? on_alarm : SIG_DFL};
+	sigset_t mask;
+
+	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGALRM);
+	assert_int_equal(
+	        sigprocmask(block ? SIG_BLOCK : SIG_UNBLOCK, &mask, NULL), 0);
+}
+
+static void waits_for_its_time(void **s)
+{
+	struct err e = ERR_INIT;
+	struct holder h = hold(-1);
+	int64_t begin = clock_mono_ms();
+
+	(void)s;
+	block_alarm(true);
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", 250, &e), -ETIMEDOUT);
+	assert_true(clock_mono_ms() - begin >= 250);
+	assert_int_equal(e.code, -ETIMEDOUT);
+	check_nothing_stays();
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", SHORT_MS, NULL), -ETIMEDOUT);
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", 0, NULL), -ETIMEDOUT);
+	check_nothing_stays();
+	release(&h);
+	check_is_locked_file(lockfile_take_wait(dir_fd, "lock", 0, NULL));
+	check_nothing_stays();
+	block_alarm(false);
+}
+
+/* The holder ends while we wait: he is told that we do by our flock(2). */
+static struct holder ends_now;
+
+static void let_go(void)
+{
+	/* three tries without waiting come first */
+	if (flocks == 5) {
+		before_flock = NULL;
+		(void)close(ends_now.stop);
+	}
+}
+
+static void waits_for_the_holder(void **s)
+{
+	int fd;
+
+	(void)s;
+	ends_now = hold(-1);
+	flocks = 0;
+	before_flock = let_go;
+	fd = lockfile_take_wait(dir_fd, "lock", LONG_MS, NULL);
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(flocks, 5);
+	assert_int_equal(waitpid(ends_now.pid, NULL, 0), ends_now.pid);
+	check_is_locked_file(fd);
+}
+
+/* Free, or made by us: no alarm, no waiting. */
+static void need_not_wait(void **s)
+{
+	(void)s;
+	block_alarm(true);
+	check_is_locked_file(lockfile_take_wait(dir_fd, "lock", LONG_MS, NULL));
+	check_is_locked_file(lockfile_take_wait(dir_fd, "lock", LONG_MS, NULL));
+	assert_int_equal(flocks, 4); /* with two of the check */
+	check_nothing_stays();
+	block_alarm(false);
+}
+
+/* Replaced while we waited for it: the new one counts, and it is free. */
+static void replace_while_we_wait(void)
+{
+	if (flocks == 5)
+		replace();
+}
+
+static void replaced_while_we_wait(void **s)
+{
+	struct holder h = hold(-1);
+
+	(void)s;
+	flocks = 0;
+	before_flock = replace_while_we_wait;
+	/* the old one is held to the end of our time */
+	check_is_locked_file(lockfile_take_wait(dir_fd, "lock", 200, NULL));
+	release(&h);
+}
+
+static void a_signal_asks_for_the_end(void **s)
+{
+	struct err e = ERR_INIT;
+	struct holder h = hold(-1);
+
+	(void)s;
+	assert_int_equal(sig_init(&e), 0);
+	assert_int_equal(raise(SIGTERM), 0);
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", LONG_MS, &e), -EINTR);
+	assert_int_equal(e.code, -EINTR);
+	release(&h);
+	/* one that is free needs no waiting */
+	check_is_locked_file(lockfile_take_wait(dir_fd, "lock", LONG_MS, &e));
+	sig_reset();
+}
+
+static void waiting_for_what_is_no_lock_file(void **s)
+{
+	struct err e = ERR_INIT;
+
+	(void)s;
+	assert_int_equal(symlinkat("other", dir_fd, "lock"), 0);
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", LONG_MS, &e), -ELOOP);
+	assert_string_equal(e.message, "the lock file lock is a symbolic link");
+	(void)unlinkat(dir_fd, "lock", 0);
+	assert_int_equal(mkfifoat(dir_fd, "lock", 0600), 0);
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", LONG_MS, &e), -EINVAL);
+	(void)unlinkat(dir_fd, "lock", 0);
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "no/lock", LONG_MS, &e), -ENOENT);
+	before_flock = replace_always;
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", LONG_MS, &e), -ESTALE);
+}
+
 static void what_is_not_a_lock_file(void **s)
 {
 	struct err e = ERR_INIT;
@@ -400,6 +563,12 @@ int main(void)
 	        TEST(the_holder_of_a_replaced_file_does_not_count),
 	        TEST(endless_replacing_ends),
 	        TEST(a_probe_is_not_a_holder),
+	        TEST(waits_for_its_time),
+	        TEST(waits_for_the_holder),
+	        TEST(need_not_wait),
+	        TEST(replaced_while_we_wait),
+	        TEST(a_signal_asks_for_the_end),
+	        TEST(waiting_for_what_is_no_lock_file),
 	        TEST(what_is_not_a_lock_file),
 	        TEST(notes_for_people),
 	};
