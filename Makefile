@@ -17,6 +17,7 @@
 #	make format        clang-format over all sources
 #	make bench         the figures of the documentation
 #	make torture       SIGKILL at every system call
+#	make model         the lock protocol, checked with spin in larger sizes
 #
 # SAN=1 builds with address and undefined behaviour sanitizers; V=1 shows the
 # commands; WERROR=1 turns warnings into errors; BUILD= builds elsewhere.
@@ -133,6 +134,7 @@ include mk/install.mk
 include mk/deb.mk
 include mk/po.mk
 include mk/vm.mk
+include mk/model.mk
 include mk/windows.mk
 
 clean:

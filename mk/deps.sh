@@ -26,7 +26,7 @@ windows=(gcc-mingw-w64-x86-64-win32 wine64 openssh-client openssh-server)
 
 check=("${package[@]}" "${windows[@]}"
 lintian systemd libcmocka-dev python3 python3-aiosmtpd
-openssl postfix xxhash strace valgrind clang clang-format llvm libclang-rt-dev cppcheck shellcheck codespell
+openssl postfix xxhash strace spin valgrind clang clang-format llvm libclang-rt-dev cppcheck shellcheck codespell
 mandoc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs dosfstools exfatprogs
 ntfs-3g fdisk jq libfaketime time hyperfine git locales util-linux binutils procps)
 

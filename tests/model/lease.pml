@@ -1,0 +1,803 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the copy and the Veeam jobs keep apart: src/lib/core/lease*.c, ticket.c
+ * and lockdir.c as a model for spin.  Steps, functions and files have the names
+ * that they have there.  run.py says with which sizes it is checked, and which
+ * mistakes have to be found.
+ *
+ *	NJ jobs, NC copies
+ *	FAULTS    so often a process is killed or the power fails, at any step
+ *	FAILS     so many leases cannot be written: the disk is full
+ *	RENEWALS  so often veeam-lock is called again by a run that goes on
+ *	OBEY      a job whose pre-job script failed or was killed does not run;
+ *	          without it, it runs all the same
+ *	REMOTE    jobs run on another machine: they survive a power failure
+ *	STUCK     the gate may be blocked for too long when time is up (V4)
+ *	LATE      veeam-unlock may come when the next run is under way
+ *	LIVE      for the liveness claims: nobody's time is up, and what is done
+ *	          in the gate is one step, so that fairness of the gate (which
+ *	          flock(2) does not promise) is taken for granted
+ *	M_...     a mistake that must be found
+ *	R_...     a situation that must occur, or the claims would say nothing
+ *
+ * A step is one system call that changes what others see, with all that was
+ * looked at before it: in the gate nothing changes by itself but by a death or
+ * the end of a copy, and these are steps of their own.  Leases and tickets
+ * appear by one rename, so to write one is one step.
+ *
+ * Assumed, for no program here can change it:
+ *	A1  veeam-lock lives until it has a ticket or a lease
+ *	A2  Veeam starts no job while its veeam-lock waits
+ *	A3  a job ends before its lease expires
+ *	A4  a job does not run twice at the same time
+ *	A5  files that are there stay there when the power fails
+ *	    (M_TICKET_NOT_DURABLE: when they do not)
+ */
+#ifndef NJ
+#define NJ 1
+#endif
+#ifndef NC
+#define NC 1
+#endif
+#ifndef FAULTS
+#define FAULTS 0
+#endif
+#ifndef RENEWALS
+#define RENEWALS 0
+#endif
+#ifndef FAILS
+#define FAILS 0
+#endif
+#define N (NJ + NC)
+#define NONE 255
+
+/* --- the directory ----------------------------------------------------------
+ */
+
+byte gate = NONE;      /* whose flock it is */
+byte copy = NONE;      /* the same; the process has it, or its rsync */
+byte untouched = NONE; /* which copy made it; NONE: no such file */
+byte place[N];         /* of the ticket in queue/; 0: none */
+bool alive[N];         /* its flock is held */
+bool lease[NJ];        /* there is a file in lease/ */
+
+/* --- what really happens, known to nobody -----------------------------------
+ */
+
+bool job[NJ];       /* the job writes */
+bool copying[N];    /* rsync reads, and asbackup lives */
+bool orphan[N];     /* rsync reads, and asbackup is dead */
+bool overlapped[N]; /* a job wrote since C2 */
+bool dead[N];       /* was killed, and has not noticed yet */
+bool running[NJ];   /* a run is under way: somebody will call veeam-unlock */
+bool known[NJ];     /* this run had a ticket or a lease */
+bool lease_now[NJ]; /* the lease is of this run, not of one before */
+bool ticket_now[NJ]; /* the ticket */
+#ifdef LATE
+bool late[NJ]; /* a veeam-unlock is still to come */
+#endif
+#ifdef LIVE
+bool waits[N];
+#endif
+byte faults = FAULTS;
+byte fails = FAILS;
+byte renewals = RENEWALS;
+
+/* --- looking ----------------------------------------------------------------
+ */
+
+#define DEAD(p) (place[p] && !alive[p])
+#define EXPIRABLE(j) (lease[j] && !(lease_now[j] && running[j]))
+#ifdef M_EXPIRES_EARLY
+#define EXPIRED(j) (lease[j])
+#else
+#define EXPIRED(j) EXPIRABLE(j)
+#endif
+#define OLDER(p, me) (alive[p] && (place[me] == 0 || place[p] < place[me]))
+
+#if NJ == 1
+#define DEAD_JOB DEAD(0)
+#define ANY_LEASE (lease[0])
+#define LASTING (lease[0] && !EXPIRED(0))
+#define ANY_JOB (job[0])
+#define OLDER_JOB(me) OLDER(0, me)
+#elif NJ == 2
+#define DEAD_JOB (DEAD(0) || DEAD(1))
+#define ANY_LEASE (lease[0] || lease[1])
+#define LASTING ((lease[0] && !EXPIRED(0)) || (lease[1] && !EXPIRED(1)))
+#define ANY_JOB (job[0] || job[1])
+#define OLDER_JOB(me) (OLDER(0, me) || OLDER(1, me))
+#endif
+#if NC == 1
+#define DEAD_COPY DEAD(NJ)
+#define OLDER_COPY(me) OLDER(NJ, me)
+#define READERS (copying[NJ] + orphan[NJ])
+#elif NC == 2
+#define DEAD_COPY (DEAD(NJ) || DEAD(NJ + 1))
+#define OLDER_COPY(me) (OLDER(NJ, me) || OLDER(NJ + 1, me))
+#define READERS (copying[NJ] + orphan[NJ] + copying[NJ + 1] + orphan[NJ + 1])
+#endif
+
+/* is_blocked() of lease_job.c, and find_blockers() of lease_copy.c */
+#ifdef M_NO_QUEUE
+#define JOB_BLOCKED(me) (copy != NONE)
+#define QUEUE_BLOCKED(me) (copy != NONE)
+#else
+#ifdef M_V1_PASSES_COPIES
+#define JOB_BLOCKED(me) (copy != NONE || (place[me] && OLDER_COPY(me)))
+#elif defined(M_RENEWAL_WAITS)
+#define JOB_BLOCKED(me) (copy != NONE || OLDER_COPY(me))
+#else
+#define JOB_BLOCKED(me) \
+	(copy != NONE || (OLDER_COPY(me) && !(lease[me] && lease_now[me])))
+#endif
+#define QUEUE_BLOCKED(me) (copy != NONE || OLDER_JOB(me) || OLDER_COPY(me))
+#endif
+
+/* --- doing ------------------------------------------------------------------
+ */
+
+#ifdef M_NO_GATE
+#define OURS(me) (true)
+#else
+#define OURS(me) (gate == NONE || gate == me)
+#endif
+
+/* For the liveness claims; ends where somebody has to wait. */
+#ifdef LIVE
+#define AT_ONCE atomic
+#else
+#define AT_ONCE
+#endif
+
+inline leave(me)
+{
+	if
+	:: gate == me -> gate = NONE
+	:: else
+	fi
+}
+
+inline lease_taint() { untouched = NONE }
+
+inline ticket_gone(p)
+{
+	d_step {
+		i = 0;
+		do
+		:: i < N ->
+			if
+			:: place[i] > place[p] -> place[i] = place[i] - 1
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		place[p] = 0;
+		alive[p] = false;
+		if
+		:: p < NJ -> ticket_now[p] = false
+		:: else
+		fi
+	}
+}
+
+/* Behind all others; only the order of the numbers matters. */
+inline ticket_take(p)
+{
+#ifdef M_V1_WITHOUT_REAP
+	ticket_gone(p);
+#endif
+	d_step {
+		assert(place[p] == 0);
+		i = 0;
+		do
+		:: i < N ->
+			if
+			:: place[i] >= place[p] && i != p && place[i] ->
+				place[p] = place[i]
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		place[p] = place[p] + 1;
+		alive[p] = true
+	}
+}
+
+inline lease_there(j, now) { d_step { lease[j] = true; lease_now[j] = now } }
+
+inline lease_gone(j) { d_step { lease[j] = false; lease_now[j] = false } }
+
+inline ticket_to_lease(j)
+{
+#ifdef M_DROPS_DEAD
+	ticket_gone(j)
+#else
+	lease_there(j, ticket_now[j]);
+	ticket_gone(j)
+#endif
+}
+
+inline first_dead(r, from)
+{
+	d_step {
+		r = from;
+		do
+		:: DEAD(r) -> break
+		:: else -> r++
+		od
+	}
+}
+
+/*
+ * Enters the gate and reaps the queue, lease_reap_queue().  With @wake it stays
+ * in there; else it was only woken, and goes on waiting.  (Whoever wakes
+ * without need changes nothing, so that is left out.)
+ */
+inline enter_and_reap(me, wake)
+{
+	do
+	:: atomic {
+		OURS(me) && DEAD_COPY -> gate = me;
+		first_dead(r, NJ);
+		ticket_gone(r);
+		r = NONE
+	   }
+	:: atomic {
+		OURS(me) && DEAD_JOB -> gate = me;
+		first_dead(r, 0);
+#if defined(M_TAINTS_LATE)
+		ticket_to_lease(r)
+#elif !defined(M_DROPS_DEAD)
+		lease_taint()
+#endif
+	   }
+	   atomic {
+#ifdef M_TAINTS_LATE
+		lease_taint();
+#else
+		ticket_to_lease(r);
+#endif
+#ifdef R_REAPED_BY_COPY
+		assert(me < NJ);
+#endif
+		r = NONE
+	   }
+	:: atomic { OURS(me) && !DEAD_COPY && !DEAD_JOB && (wake) -> gate = me };
+	   break
+	:: atomic { gate == me && !DEAD_COPY && !DEAD_JOB && !(wake) -> leave(me) }
+	od
+}
+
+/* The rest of lease_reap(): any of the leases whose job is over may have
+ * expired by now.  Each goes by one rename. */
+inline reap_leases()
+{
+	i = 0;
+	do
+	:: i < NJ && EXPIRED(i) -> lease_gone(i); i++
+#ifdef LIVE
+	:: i < NJ && !EXPIRED(i) -> i++
+#else
+	:: i < NJ -> i++
+#endif
+	:: else -> break
+	od;
+	i = 0
+}
+
+/* What must hold whenever somebody begins to write or to read. */
+inline look_at_all()
+{
+	d_step {
+		assert(READERS <= 1);
+#ifdef OBEY
+		assert(!(ANY_JOB && READERS > 0));
+#endif
+		i = NJ;
+		do
+		:: i < N ->
+			if
+			:: ANY_JOB && copying[i] -> overlapped[i] = true
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0
+	}
+}
+
+/* --- a job, again and again -------------------------------------------------
+ */
+
+/* What is known of a run that is under way is there until its unlock. */
+inline is_registered(j)
+{
+	assert(!known[j] || (lease[j] && lease_now[j]) ||
+		(place[j] && ticket_now[j]))
+}
+
+/* What veeam-lock says when its time is up, and what becomes of it. */
+#ifdef OBEY
+#define FORCED refused
+#else
+#define FORCED granted
+#endif
+
+/* Where there is no room for a lease the ticket becomes it. */
+#ifdef M_NO_ROOM_NO_LEASE
+#define NO_ROOM(me) ticket_gone(me)
+#else
+#define NO_ROOM(me) ticket_to_lease(me)
+#endif
+#define WRITE_LEASE(me, next)                                                  \
+	if                                                                     \
+	:: atomic { fails > 0 -> fails--; NO_ROOM(me); leave(me); goto next }  \
+	:: lease_there(me, true);                                              \
+	   atomic { ticket_gone(me); leave(me); goto next }                    \
+	fi
+
+inline new_run(j)
+{
+	d_step {
+		running[j] = true;
+		known[j] = false;
+		lease_now[j] = false;
+		ticket_now[j] = false
+	}
+}
+
+proctype Job(byte me)
+{
+	byte r = NONE, i;
+
+idle:
+	if
+	:: new_run(me)
+	:: goto end
+	fi;
+V1:	{ {
+		AT_ONCE {
+#ifdef LIVE
+		waits[me] = true;
+#endif
+#ifdef M_V1_WITHOUT_REAP
+		atomic { OURS(me) -> gate = me };
+#else
+		enter_and_reap(me, true);
+#endif
+		atomic {
+			if
+			:: JOB_BLOCKED(me) ->
+				ticket_take(me);
+				ticket_now[me] = true;
+				known[me] = true;
+				leave(me)
+			:: else ->
+				lease_there(me, true);
+				known[me] = true;
+				leave(me);
+				goto granted
+			fi
+		}
+
+V2:		do
+		:: enter_and_reap(me, !JOB_BLOCKED(me));
+		   atomic {
+			if
+			:: !JOB_BLOCKED(me) -> goto V3
+			:: else -> leave(me)
+			fi
+		   }
+#ifndef LIVE
+		/* Its time is up. */
+		:: atomic { OURS(me) ->
+			gate = me;
+			if
+			:: copy == NONE -> goto V4
+			:: else
+			fi;
+#if !defined(M_FORCES_WITHOUT_TAINT) && !defined(M_FORGETS_FORCED)
+			lease_taint();
+#endif
+			goto V4_forced
+		   }
+		/* It is told to end, and the job with it. */
+		:: atomic {
+			!job[me] -> ticket_gone(me);
+			running[me] = false;
+			goto idle
+		   }
+#endif
+#ifdef STUCK
+		:: atomic { !OURS(me) -> lease_taint(); goto V4_failed }
+#endif
+#ifdef M_GIVES_UP
+		:: atomic { ticket_gone(me); goto FORCED }
+#endif
+		od;
+
+V3:		if
+		/* no room: the ticket stays, and its time will be up */
+		:: atomic { fails > 0 -> fails--; leave(me); goto V2 }
+#ifdef M_TICKET_FIRST
+		:: ticket_gone(me);
+		   atomic { lease_there(me, true); leave(me); goto granted }
+#else
+		:: lease_there(me, true);
+		   atomic { ticket_gone(me); leave(me); goto granted }
+#endif
+		fi
+		};
+
+V4:		WRITE_LEASE(me, granted); /* nobody copies */
+V4_forced:	/* tainted already */
+#ifdef M_FORGETS_FORCED
+		atomic { ticket_gone(me); leave(me); goto FORCED };
+#endif
+		WRITE_LEASE(me, FORCED);
+
+V4_failed:	/* it ends with an error, and the ticket is dead */
+#ifdef M_ERROR_DROPS_TICKET
+		atomic { ticket_gone(me); goto FORCED }
+#else
+		atomic { alive[me] = false; goto FORCED }
+#endif
+	} unless { dead[me] } };
+
+	/* veeam-lock was killed */
+	atomic {
+		dead[me] = false;
+		r = NONE;
+		i = 0;
+#ifdef OBEY
+		goto refused
+#else
+		if
+		:: known[me] -> goto granted
+		:: else -> running[me] = false; goto idle
+		fi
+#endif
+	}
+
+#ifdef OBEY
+refused:
+	atomic {
+#ifdef LIVE
+		waits[me] = false;
+#endif
+		if
+		:: job[me] -> goto granted /* it runs already */
+		:: else -> running[me] = false; goto idle
+		fi
+	}
+#endif
+granted:
+#ifdef LIVE
+	waits[me] = false;
+#endif
+	{ {
+		atomic { job[me] = true; look_at_all() };
+		if
+		:: atomic { is_registered(me); job[me] = false; goto U }
+		:: atomic { /* no post-job script: its machine died */
+			is_registered(me);
+			job[me] = false;
+			running[me] = false;
+#ifdef LATE
+			late[me] = true;
+#endif
+			goto idle
+		   }
+		/* Veeam calls the pre-job script of this run once more */
+		:: atomic { renewals > 0 -> renewals--; goto V1 }
+		fi
+	} unless { dead[me] } };
+	atomic { /* the machine restarted under a job of its own */
+		dead[me] = false;
+		job[me] = false;
+		running[me] = false;
+		goto idle
+	}
+
+U:	{ {
+		AT_ONCE {
+#ifdef M_UNLOCK_WITHOUT_REAP
+		atomic { OURS(me) -> gate = me };
+#else
+		enter_and_reap(me, true);
+#endif
+		atomic {
+			lease_gone(me);
+			/* nothing of it is left to hinder anybody */
+			assert(place[me] == 0);
+			running[me] = false;
+			leave(me);
+			goto idle
+		} }
+	} unless { dead[me] } };
+	atomic {
+		dead[me] = false;
+		running[me] = false;
+		r = NONE;
+		i = 0;
+		goto idle
+	}
+end:	skip
+}
+
+#ifdef LATE
+/* veeam-unlock with the id of a run that another one has followed. */
+proctype Late(byte me)
+{
+	byte r = NONE, i;
+
+end_late:
+	do
+	:: atomic { late[me] -> late[me] = false };
+	   enter_and_reap(N, true);
+	   atomic {
+		if
+#ifdef M_UNLOCK_ANY_RUN
+		:: lease[me] -> lease_gone(me)
+#else
+		:: lease[me] && !(lease_now[me] && running[me]) -> lease_gone(me)
+#endif
+		:: else
+		fi;
+		leave(N)
+	   }
+	od
+}
+#endif
+
+/* --- copies, again and again ------------------------------------------------
+ */
+
+proctype Copy(byte me)
+{
+	byte r = NONE, i;
+	bool clean;
+
+idle:
+	if
+	:: true
+	:: goto end
+	fi;
+C1:	{ {
+		AT_ONCE {
+		enter_and_reap(me, true);
+		atomic { reap_leases(); ticket_take(me); leave(me) };
+#ifdef LIVE
+		waits[me] = true;
+#endif
+
+C2:		do
+#ifdef M_LEASES_BEFORE_GATE
+		:: !ANY_LEASE;
+		   enter_and_reap(me, true);
+		   atomic {
+			if
+			:: !QUEUE_BLOCKED(me) -> copy = me; break
+			:: else -> leave(me)
+			fi
+		   }
+#elif defined(M_REAPS_OUTSIDE)
+		:: atomic { EXPIRED(0) -> r = 0 };
+		   atomic { lease_gone(r); r = NONE }
+		:: enter_and_reap(me, !QUEUE_BLOCKED(me) && !ANY_LEASE);
+		   atomic {
+			if
+			:: !QUEUE_BLOCKED(me) && !ANY_LEASE -> copy = me; break
+			:: else -> leave(me)
+			fi
+		   }
+#else
+		:: enter_and_reap(me, !QUEUE_BLOCKED(me) && !LASTING);
+		   atomic {
+			reap_leases();
+			if
+			:: !QUEUE_BLOCKED(me) && !ANY_LEASE -> copy = me; break
+			:: else -> leave(me)
+			fi
+		   }
+#endif
+#ifndef LIVE
+		:: ticket_gone(me); goto idle /* it does not wait longer */
+#endif
+		od;
+#ifdef M_UNTOUCHED_LATE
+		lease_taint();
+		atomic { ticket_gone(me); leave(me) };
+		untouched = me;
+#else
+		lease_taint(); /* of the copy before */
+		untouched = me;
+#endif
+		atomic {
+			ticket_gone(me);
+			leave(me);
+			copying[me] = true;
+			look_at_all()
+		}
+#ifdef LIVE
+		waits[me] = false
+#endif
+		};
+
+C3:		if
+		:: atomic { /* it gives way, or failed: no verdict */
+			copying[me] = false;
+			overlapped[me] = false;
+			copy = NONE;
+			goto idle
+		   }
+		:: copying[me] = false
+		fi;
+
+C4:		AT_ONCE {
+#if !defined(M_VERDICT_WITHOUT_REAP)
+		enter_and_reap(me, true);
+#endif
+		atomic {
+			reap_leases();
+			clean = !ANY_LEASE && copy == me && untouched == me;
+			assert(!(clean && overlapped[me]));
+#ifdef R_CLEAN
+			assert(!clean);
+#endif
+#ifdef R_OVERLAPPED
+			assert(!overlapped[me]);
+#endif
+			clean = false;
+			overlapped[me] = false;
+			leave(me)
+		} }
+		atomic { copy = NONE; goto idle }
+	} unless { dead[me] } };
+	atomic {
+		dead[me] = false;
+		overlapped[me] = false;
+		clean = false;
+		r = NONE;
+		i = 0;
+#ifdef LIVE
+		waits[me] = false;
+#endif
+		goto idle
+	}
+end:	skip
+}
+
+/* --- what the world does ----------------------------------------------------
+ */
+
+/* Who holds nothing leaves nothing behind. */
+#define KILLABLE(p) \
+	(gate == p || alive[p] || (copy == p && !orphan[p]))
+
+/* The kernel frees what it held, unless rsync holds it too. */
+inline killed(p)
+{
+	d_step {
+		faults--;
+		dead[p] = true;
+		alive[p] = false;
+		if
+		:: gate == p -> gate = NONE
+		:: else
+		fi;
+		if
+		:: copying[p] ->
+			copying[p] = false;
+			orphan[p] = true;
+#ifdef M_RSYNC_WITHOUT_LOCK
+			copy = NONE
+#endif
+		:: !copying[p] && !orphan[p] && copy == p -> copy = NONE
+		:: else
+		fi
+	}
+}
+
+inline rsync_ends(p)
+{
+	orphan[p] = false;
+	if
+	:: copy == p -> copy = NONE
+	:: else
+	fi
+}
+
+/* Locks and processes vanish, files stay. */
+inline power_fails()
+{
+	faults--;
+	p = 0;
+	do
+	:: p < N ->
+		if
+		:: KILLABLE(p) -> dead[p] = true
+		:: else
+		fi;
+		alive[p] = false;
+		copying[p] = false;
+		orphan[p] = false;
+#ifndef REMOTE
+		if
+		:: p < NJ ->
+			dead[p] = running[p];
+			known[p] = false;
+			job[p] = false
+		:: else
+		fi;
+#endif
+		p++
+	:: else -> break
+	od;
+	p = 0;
+#ifdef M_TICKET_NOT_DURABLE
+	do
+	:: p < N && place[p] -> ticket_gone(p); p++
+	:: p < N -> p++
+	:: else -> break
+	od;
+	p = 0;
+#endif
+	gate = NONE;
+	copy = NONE
+}
+
+proctype World()
+{
+	byte p, i;
+
+end_world:
+	do
+	:: atomic { faults > 0 && KILLABLE(0) -> killed(0) }
+	:: atomic { faults > 0 && KILLABLE(1) -> killed(1) }
+#if N > 2
+	:: atomic { faults > 0 && KILLABLE(2) -> killed(2) }
+#endif
+#if N > 3
+	:: atomic { faults > 0 && KILLABLE(3) -> killed(3) }
+#endif
+	/* Late is not told of it, so not while it is in the gate. */
+	:: atomic { faults > 0 && gate != N -> power_fails() }
+	/* An rsync without its asbackup ends too; only then the lock is free. */
+	:: atomic { orphan[NJ] -> rsync_ends(NJ) }
+#if NC > 1
+	:: atomic { orphan[NJ + 1] -> rsync_ends(NJ + 1) }
+#endif
+	od
+}
+
+init
+{
+	byte i;
+
+	atomic {
+		do
+		:: i < NJ -> run Job(i);
+#ifdef LATE
+			run Late(i);
+#endif
+			i++
+		:: i >= NJ && i < N -> run Copy(i);
+			i++
+		:: else -> break
+		od;
+		run World();
+		i = 0
+	}
+}
+
+#ifdef LIVE
+ltl copy_goes_on { [] (waits[NJ] -> <> !waits[NJ]) }
+ltl job_goes_on { [] (waits[0] -> <> !waits[0]) }
+#endif

@@ -1,0 +1,286 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The lock protocol (lease.pml) checked with spin; TAP, a line per claim.
+
+    run.py                what "make check" runs: below a minute
+    run.py --long         "make model": larger sizes
+    run.py --only TEXT    only lines with TEXT in them
+    run.py --dir DIR      works there, and leaves everything there
+
+"every state" is said when the search was complete: spin visited all states
+that these sizes can reach, none was left out by hashing, memory or depth.
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lease.pml")
+
+# What spin says of the claims that the model asserts.
+TOGETHER = r"assertion violated .*job\[0\]"
+TWO_COPIES = r"assertion violated .*copying.*orphan.*<=1"
+OVERLAP = r"assertion violated .*clean&&overlapped"
+LOST = r"assertion violated .*known\[me\]"
+LEFT = r"assertion violated .*place\[me\]==0"
+STARVES = r"acceptance cycle"
+REACHED = r"assertion violated"
+
+# --- claims that hold: (what, kind, sizes) ----------------------------------
+# kind: "safety", or the name of a liveness claim of the model.  Safety: never
+# a copy and an obedient job together, never two copies; no pass that was
+# judged clean overlapped a job; no lease of a run that goes on is lost; nobody
+# waits for ever.  A fault is a process killed at any step, or a power failure
+# at any step.
+
+HOLDS = [
+    ("2 jobs, 1 copy; a fault", "safety", "-DNJ=2 -DNC=1 -DFAULTS=1"),
+    ("1 job, 2 copies; a fault", "safety", "-DNJ=1 -DNC=2 -DFAULTS=1"),
+    ("2 obedient jobs, 1 copy; a fault", "safety",
+     "-DOBEY -DNJ=2 -DNC=1 -DFAULTS=1"),
+    ("1 obedient job, 2 copies; a fault", "safety",
+     "-DOBEY -DNJ=1 -DNC=2 -DFAULTS=1"),
+    ("1 job elsewhere, 1 copy; a fault, a full disk, a blocked gate, "
+     "a renewal", "safety",
+     "-DFAULTS=1 -DREMOTE -DFAILS=1 -DSTUCK -DRENEWALS=1"),
+    ("1 job elsewhere, 1 copy; a fault, late unlocks", "safety",
+     "-DFAULTS=1 -DREMOTE -DLATE"),
+    ("1 job elsewhere, 1 copy; 2 faults", "safety", "-DFAULTS=2 -DREMOTE"),
+    ("2 jobs, 1 copy; a fault: the copy goes on", "copy_goes_on",
+     "-DNJ=2 -DNC=1 -DFAULTS=1"),
+    ("2 jobs, 1 copy; a fault: every job is answered", "job_goes_on",
+     "-DNJ=2 -DNC=1 -DFAULTS=1"),
+    ("1 job, 2 copies; a fault, a renewal: every copy goes on",
+     "copy_goes_on", "-DNJ=1 -DNC=2 -DFAULTS=1 -DRENEWALS=1"),
+    ("1 job, 2 copies; a fault, a renewal: the job is answered",
+     "job_goes_on", "-DNJ=1 -DNC=2 -DFAULTS=1 -DRENEWALS=1"),
+]
+LONG = [
+    ("2 jobs, 1 copy; 2 faults", "safety", "-DNJ=2 -DNC=1 -DFAULTS=2"),
+    ("1 job, 2 copies; 3 faults", "safety", "-DNJ=1 -DNC=2 -DFAULTS=3"),
+    ("2 jobs, 2 copies; a fault", "safety", "-DNJ=2 -DNC=2 -DFAULTS=1"),
+    ("2 obedient jobs, 1 copy; 2 faults", "safety",
+     "-DOBEY -DNJ=2 -DNC=1 -DFAULTS=2"),
+    ("1 obedient job, 2 copies; 3 faults", "safety",
+     "-DOBEY -DNJ=1 -DNC=2 -DFAULTS=3"),
+    ("2 obedient jobs, 2 copies; a fault", "safety",
+     "-DOBEY -DNJ=2 -DNC=2 -DFAULTS=1"),
+    ("2 jobs elsewhere, 1 copy; 2 faults, a full disk, a renewal", "safety",
+     "-DNJ=2 -DNC=1 -DFAULTS=2 -DREMOTE -DFAILS=1 -DRENEWALS=1"),
+    ("2 jobs, 1 copy; a fault, a blocked gate", "safety",
+     "-DNJ=2 -DNC=1 -DFAULTS=1 -DSTUCK"),
+    ("1 job elsewhere, 2 copies; 2 faults, a full disk, a blocked gate, "
+     "a late unlock, a renewal", "safety",
+     "-DNJ=1 -DNC=2 -DFAULTS=2 -DREMOTE -DFAILS=1 -DSTUCK -DLATE "
+     "-DRENEWALS=1"),
+    ("1 job elsewhere, 1 copy; 4 faults, 2 times a full disk, "
+     "a blocked gate, a late unlock, 2 renewals", "safety",
+     "-DFAULTS=4 -DREMOTE -DFAILS=2 -DSTUCK -DLATE -DRENEWALS=2"),
+    ("2 jobs, 2 copies; a fault: every copy goes on", "copy_goes_on",
+     "-DNJ=2 -DNC=2 -DFAULTS=1"),
+    ("2 jobs, 2 copies; a fault: every job is answered", "job_goes_on",
+     "-DNJ=2 -DNC=2 -DFAULTS=1"),
+]
+
+# --- mistakes that must be found: (what, kind, sizes and switch, violated) ---
+
+FOUND = [
+    ("there is no gate", "safety", "-DOBEY -DM_NO_GATE", TOGETHER),
+    ("rsync does not inherit the copy's lock", "safety",
+     "-DFAULTS=1 -DM_RSYNC_WITHOUT_LOCK", TWO_COPIES),
+    ("leases expire while the job runs", "safety",
+     "-DOBEY -DM_EXPIRES_EARLY", TOGETHER),
+    ("leases are reaped outside the gate", "safety",
+     "-DM_REAPS_OUTSIDE", LOST),
+    ("C2 looks at the leases before the gate", "safety",
+     "-DOBEY -DM_LEASES_BEFORE_GATE", TOGETHER),
+    ("C2 makes \"untouched\" after leaving the gate", "safety",
+     "-DM_UNTOUCHED_LATE", OVERLAP),
+    ("C4 does not reap", "safety",
+     "-DFAULTS=1 -DM_VERDICT_WITHOUT_REAP", OVERLAP),
+    ("V1 does not reap", "safety", "-DFAULTS=1 -DM_V1_WITHOUT_REAP", LOST),
+    ("V3 takes the ticket away before the lease is there", "safety",
+     "-DFAULTS=1 -DM_TICKET_FIRST", LOST),
+    ("V4 does not write a lease", "safety", "-DM_FORGETS_FORCED", LOST),
+    ("V4 does not taint", "safety", "-DM_FORCES_WITHOUT_TAINT", OVERLAP),
+    ("V4 without room gives up", "safety",
+     "-DFAILS=1 -DM_NO_ROOM_NO_LEASE", LOST),
+    ("V4 with a blocked gate takes the ticket away", "safety",
+     "-DSTUCK -DM_ERROR_DROPS_TICKET", LOST),
+    ("veeam-lock stops waiting without V4", "safety", "-DM_GIVES_UP", LOST),
+    ("dead tickets of jobs are dropped", "safety",
+     "-DFAULTS=1 -DM_DROPS_DEAD", LOST),
+    ("a dead ticket becomes a lease first and taints then", "safety",
+     "-DFAULTS=2 -DM_TAINTS_LATE", OVERLAP),
+    ("a ticket is not on the disk when the power fails", "safety",
+     "-DFAULTS=1 -DREMOTE -DM_TICKET_NOT_DURABLE", OVERLAP),
+    ("U does not reap", "safety", "-DFAULTS=1 -DM_UNLOCK_WITHOUT_REAP", LEFT),
+    ("U takes away the lease of a newer run", "safety",
+     "-DLATE -DM_UNLOCK_ANY_RUN", LOST),
+    ("there is no queue", "copy_goes_on", "-DM_NO_QUEUE", STARVES),
+    ("V1 passes copies that wait", "copy_goes_on",
+     "-DM_V1_PASSES_COPIES", STARVES),
+    ("a renewal waits for a copy that waits for it", "job_goes_on",
+     "-DRENEWALS=1 -DM_RENEWAL_WAITS", STARVES),
+]
+
+# --- what does happen, so that the claims are not empty ----------------------
+
+OCCURS = [
+    ("a pass is judged clean", "safety", "-DR_CLEAN", REACHED),
+    ("a pass overlaps a job", "safety", "-DR_OVERLAPPED", REACHED),
+    ("a copy finds a killed veeam-lock", "safety",
+     "-DFAULTS=1 -DR_REAPED_BY_COPY", REACHED),
+]
+
+
+class Claim:
+    """One line of the result: one search, in a directory of its own."""
+
+    def __init__(self, group, row, long):
+        self.what = f"{group}: {row[0]}"
+        self.kind = row[1]
+        self.defines = row[2].split()
+        self.wanted = row[3] if len(row) > 3 else None
+        self.long = long
+        if self.kind != "safety":
+            # Fairness is promised to those who obey, and nobody's time is up.
+            self.defines += ["-DLIVE", "-DOBEY"]
+
+    def search(self, top):
+        """Generates, compiles and runs the search. Returns what was said."""
+        self.dir = tempfile.mkdtemp(dir=top)
+        shutil.copy(MODEL, self.dir)
+        begin = time.monotonic()
+        out = self.call("spin", *self.defines, "-a", "lease.pml")
+        if not os.path.exists(os.path.join(self.dir, "pan.c")):
+            return out
+        flags = ["-DMEMLIM=12000" if self.long else "-DMEMLIM=3000",
+                 "-DNOREACH", "-O2" if self.long else "-O0", "-w"]
+        run = ["./pan", "-m1000000", "-w26" if self.long else "-w22"]
+        if self.kind == "safety":
+            flags += ["-DSAFETY", "-DNOFAIR"]
+        else:
+            run += ["-a", "-f", "-N", self.kind]
+        if self.long:
+            flags.append("-DCOLLAPSE")
+        out = self.call(os.environ.get("CC") or "gcc", *flags,
+                        "-o", "pan", "pan.c")
+        if not os.path.exists(os.path.join(self.dir, "pan")):
+            return out
+        out = self.call(*run)
+        self.seconds = time.monotonic() - begin
+        return out
+
+    def call(self, *argv):
+        """Output and errors of a command that may take its time."""
+        try:
+            done = subprocess.run(
+                argv, cwd=self.dir, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=3600 if self.long else 100, check=False)
+        except subprocess.TimeoutExpired:
+            return f"{argv[0]}: ended by its time limit"
+        return done.stdout
+
+    def judge(self, out):
+        """(good, line, details)"""
+        found = re.search(r"errors: (\d+)", out)
+        states = re.search(r"(\d+) states, stored", out)
+        if not found or not states:
+            return False, self.what, out.splitlines()[-20:]
+        cost = f"{int(states[1]):,} states, {self.seconds:.1f} s"
+        error = re.search(r"^pan:\d+: (.*?) \(at depth", out, re.M)
+        if self.wanted:
+            good = bool(error and re.search(self.wanted, error[1]))
+            return good, f"{self.what} ({cost})", \
+                ["wanted: " + self.wanted,
+                 "spin:   " + (error[1] if error else "nothing was found")]
+        if found[1] != "0":
+            return False, f"{self.what} ({cost})", \
+                [error[1] if error else out] + self.story()
+        for trouble in ("max search depth too small", "Search not completed",
+                        "out of memory", "hash conflicts: -", "aborted"):
+            if trouble in out:
+                return False, f"{self.what}: not every state ({cost})", \
+                    [trouble]
+        return True, f"{self.what}: every state ({cost})", []
+
+    def story(self):
+        """The trail of an error: who changed what, a line per step."""
+        out = self.call("spin", *self.defines, "-p", "-g", "-t", "lease.pml")
+        lines, now, new, step = [], {}, {}, ""
+        for line in out.splitlines() + ["0: proc 0 (end) lease.pml:0"]:
+            place = re.match(r"\s*\d+:\s+proc\s+\d+ \((\w+).*lease.pml:(\d+)",
+                             line)
+            value = re.match(r"\s+([\w\[\]]+) = (\d+)$", line)
+            if value:
+                new[value[1]] = value[2]
+            elif "START OF CYCLE" in line:
+                lines.append("and from here on again and again:")
+            elif place:
+                changed = [f"{k}={v}" for k, v in new.items()
+                           if now.get(k) != v]
+                if step and changed:
+                    lines.append(step + " ".join(changed))
+                now.update(new)
+                new, step = {}, f"{place[1]} line {place[2]}: "
+        return lines
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--only", default="", metavar="TEXT")
+    parser.add_argument("--dir")
+    return parser.parse_args()
+
+
+def claims(args):
+    groups = [("holds", HOLDS, False), ("found", FOUND, False),
+              ("occurs", OCCURS, False)]
+    if args.long:
+        groups.insert(1, ("holds", LONG, True))
+    all_of_them = [Claim(name, row, long) for name, rows, long in groups
+                   for row in rows]
+    return [c for c in all_of_them if args.only in c.what]
+
+
+def check(chosen, top, at_a_time):
+    """Prints a line for each claim, in their order. Returns how many fail."""
+    bad = 0
+    with ThreadPoolExecutor(at_a_time) as pool:
+        for claim, out in zip(
+                chosen, pool.map(lambda c: c.search(top), chosen)):
+            good, line, details = claim.judge(out)
+            bad += not good
+            print("ok -" if good else "not ok -", line, flush=True)
+            for detail in [] if good else details[-60:]:
+                print("#", detail)
+    return bad
+
+
+def main():
+    args = arguments()
+    for tool in "spin", "gcc":
+        if not shutil.which(tool):
+            print(f"1..0 # SKIP {tool} is not installed")
+            return 0
+    chosen = claims(args)
+    with tempfile.TemporaryDirectory(prefix="model.") as own:
+        top = args.dir or own
+        os.makedirs(top, exist_ok=True)
+        # The long ones want the memory for themselves.
+        bad = check(chosen, top, 1 if args.long else 2)
+    print(f"1..{len(chosen)}")
+    return 1 if bad else 0
+
+
+sys.exit(main())
