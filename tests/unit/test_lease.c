@@ -27,9 +27,23 @@ int flock(int fd, int operation)
 	return (int)syscall(SYS_flock, fd, operation);
 }
 
+/* And just after. */
+static void (*after_fstat)(void);
+int fstat(int fd, struct stat *st)
+{
+	void (*now)(void) = after_fstat;
+	int r = fstatat(fd, "", st, AT_EMPTY_PATH);
+
+	after_fstat = NULL;
+	if (now)
+		now();
+	return r;
+}
+
 static int setup(void **state)
 {
 	before_flock = NULL;
+	after_fstat = NULL;
 	return make_base(state);
 }
 
@@ -191,6 +205,33 @@ static void what_has_gone_is_not_shown(void **s)
 	lease_close(&copy);
 }
 
+/* It was alive when its lock was tried, and is gone when its text is read. */
+static void gone_before_it_is_read(void **s)
+{
+	struct lease copy = open_lease();
+	struct strv jobs = STRV_INIT;
+	int fd = copy_begin(&copy);
+
+	(void)s;
+	for (int i = 0; i < 2; i++) {
+		leaver = open_lease();
+		assert_int_equal(job_queue(&leaver, "leaver", ""), 1);
+		after_fstat = leave;
+		stop_at = 0;
+		if (i == 0)
+			assert_int_equal(list(&copy), 0);
+		else
+			assert_int_equal(
+			        lease_copy_waiting(&copy, &jobs, &err), 0);
+		assert_int_equal(leaver.dir.fd, -1);
+	}
+	assert_string_equal(shown, "");
+	join(&jobs);
+	assert_string_equal(names, "");
+	(void)close(fd);
+	lease_close(&copy);
+}
+
 /* The reaper has opened the only ticket, and its owner gives up: it is not
  * taken for a job that runs. */
 static int locks;
@@ -231,6 +272,7 @@ int main(void)
 	        TEST(nowhere),
 	        TEST(everything_is_shown),
 	        TEST(what_has_gone_is_not_shown),
+	        TEST(gone_before_it_is_read),
 	        TEST(giving_up_is_not_dying),
 	};
 

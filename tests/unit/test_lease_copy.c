@@ -229,6 +229,16 @@ static void the_mark_is_gone(void **s)
 	assert_string_equal(names, "");
 }
 
+/* Made by hand, or by an old script: no step of ours, but a lease. */
+static void a_lease_out_of_nowhere(void **s)
+{
+	(void)s;
+	fd = copy_begin(&a);
+	scratch_write(path, "lease/hand", "");
+	assert_int_equal(copy_verdict(&a), 1);
+	assert_string_equal(names, "hand");
+}
+
 static void the_lock_is_replaced(void **s)
 {
 	(void)s;
@@ -341,6 +351,7 @@ int main(void)
 	        TEST(it_yields),
 	        TEST(a_child_outlives_it),
 	        TEST(the_mark_is_gone),
+	        TEST(a_lease_out_of_nowhere),
 	        TEST(the_lock_is_replaced),
 	        TEST(the_directory_is_replaced),
 	        TEST(the_leases_are_replaced),

@@ -184,6 +184,15 @@ static void the_same_run_does_not_wait_for_who_waits_for_it(void **s)
 	assert_int_equal(job_queue(&a, "job", "1"), 1);
 }
 
+static void an_unknown_run_waits_for_its_turn(void **s)
+{
+	(void)s;
+	assert_int_equal(job_queue(&a, "veeam", ""), 0);
+	assert_int_equal(copy_queue(&copy), 0);
+	assert_int_equal(job_queue(&b, "veeam", ""), 1);
+	assert_int_equal(job_try(&b, "veeam", ""), 1);
+}
+
 static void gives_up(void **s)
 {
 	(void)s;
@@ -356,6 +365,7 @@ int main(void)
 	        TEST(waits_for_a_copy),
 	        TEST(waits_for_its_turn),
 	        TEST(the_same_run_does_not_wait_for_who_waits_for_it),
+	        TEST(an_unknown_run_waits_for_its_turn),
 	        TEST(gives_up),
 	        TEST(forced_beside_a_copy),
 	        TEST(forced_without_a_ticket),
