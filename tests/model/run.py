@@ -183,7 +183,7 @@ class Claim:
             done = subprocess.run(
                 argv, cwd=self.dir, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                timeout=3600 if self.long else 100, check=False)
+                timeout=3600 if self.long else 200, check=False)
         except subprocess.TimeoutExpired:
             return f"{argv[0]}: ended by its time limit"
         return done.stdout

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The lock protocol of core/lease, checked with spin: tests/model.
-# timeout: 300
+# timeout: 600
 . "$(dirname "$0")/common.sh"
 need spin spin
 need gcc gcc
