@@ -9,9 +9,8 @@
 #	                              the command to type everywhere else
 #
 # Groups: build, check, demo, package, vm, windows.  "install" ends with 0 when
-# nothing is
-# missing afterwards and with 1 otherwise; the caller goes on and does what it
-# can.  ASBACKUP_NO_INSTALL=1 forbids any installation.
+# nothing is missing afterwards and with 1 otherwise; the caller goes on and does
+# what it can.  ASBACKUP_NO_INSTALL=1 forbids any installation.
 set -u
 export LC_ALL=C
 

@@ -6,8 +6,8 @@ rem Settings: veeam-lock.ini beside this file. Log: veeam-lock.log, there too.
 rem Exit code: 0 done, 1 failed, 2 refused, 3 settings wrong, 75 gave up.
 rem
 rem No text from outside stands in a command unquoted: the ids come from
-rem veeam-ids.ps1 and are looked at letter by letter, through !delayed!
-rem expansion, which nothing can break out of.
+rem veeam-ids.ps1 and are looked at letter by letter; the rest stands in the
+rem settings, which only administrators can write.
 setlocal EnableExtensions DisableDelayedExpansion
 chcp 65001 >nul 2>nul
 set "what=%~1"
@@ -53,11 +53,13 @@ for /f "usebackq tokens=1,2" %%a in (`%system%\WindowsPowerShell\v1.0\powershell
 	set "job=%%a"
 	set "run=%%b"
 )
-setlocal EnableDelayedExpansion
-for %%v in (job run) do if defined %%v (
-	for /f "delims=0123456789abcdef-" %%x in ("!%%v!") do set "%%v="
-)
-endlocal & set "job=%job%" & set "run=%run%"
+rem Without its quotes it can stand between quotes; then: has it any letter that
+rem no id has? (The first letter is ours: what begins with a semicolon would be
+rem passed over.)
+if defined job set "job=%job:"=%"
+if defined run set "run=%run:"=%"
+for /f "delims=0123456789abcdef-" %%x in ("a%job%") do set "job="
+for /f "delims=0123456789abcdef-" %%x in ("a%run%") do set "run="
 
 if "%what%"=="lock" (set "remote=veeam-lock --remote") else set "remote=veeam-unlock"
 if defined job set "remote=%remote% --job %job%"
@@ -87,5 +89,5 @@ exit /b %result%
 
 :say
 echo %~1
-echo %DATE% %TIME% veeam-%what%: %~1>> "%log%"
+>> "%log%" echo %DATE% %TIME% veeam-%what%: %~1
 exit /b 0

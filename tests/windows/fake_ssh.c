@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* A stand-in for ssh.exe: writes down how it was called, says something and
+ * ends as it is told by its environment:
+ *
+ *	FAKE_SSH_RECORD	file: a line "call", a line "arg:..." for each argument
+ *			and "stdin:N" (bytes); is appended to
+ *	FAKE_SSH_CODES	exit codes, one for each call, the last for the rest
+ *	FAKE_SSH_SAY	text for standard output
+ *	FAKE_SSH_HANG	never ends, nor does the copy of itself that it starts
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <wchar.h>
+#include <windows.h>
+
+static FILE *record;
+
+static void write_line(const char *name, const wchar_t *text)
+{
+	char bytes[8192];
+
+	if (WideCharToMultiByte(
+	            CP_UTF8, 0, text, -1, bytes, sizeof(bytes), NULL, NULL)) {
+		fprintf(record, "%s%s\n", name, bytes);
+	}
+}
+
+/* How often we were called before. */
+static int calls(const wchar_t *path)
+{
+	char line[8192];
+	int n = 0;
+	FILE *file = _wfopen(path, L"rb");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		n += strcmp(line, "call\n") == 0;
+	}
+	if (file) {
+		fclose(file);
+	}
+
+	return n;
+}
+
+static int code_of_call(int n)
+{
+	wchar_t codes[100] = L"0";
+	wchar_t *next = codes;
+	long code = 0;
+
+	GetEnvironmentVariableW(L"FAKE_SSH_CODES", codes, 100);
+	for (int i = 0; i <= n; i++) {
+		wchar_t *end;
+		long read = wcstol(next, &end, 10);
+
+		if (end == next) {
+			break;
+		}
+		code = read;
+		next = end;
+	}
+
+	return (int)code;
+}
+
+static void say(void)
+{
+	wchar_t text[4096];
+	char bytes[8192];
+
+	if (GetEnvironmentVariableW(L"FAKE_SSH_SAY", text, 4096) &&
+	        WideCharToMultiByte(CP_UTF8, 0, text, -1, bytes, sizeof(bytes),
+	                NULL, NULL)) {
+		printf("%s\n", bytes);
+		fprintf(stderr, "and on stderr\n");
+		fflush(stdout);
+	}
+}
+
+static void hang(bool first)
+{
+	STARTUPINFOW info = {.cb = sizeof(info)};
+	PROCESS_INFORMATION child;
+	wchar_t command[] = L"ssh.exe hang";
+	wchar_t self[2048];
+
+	if (first && GetModuleFileNameW(NULL, self, 2048)) {
+		CreateProcessW(self, command, NULL, NULL, TRUE, 0, NULL, NULL,
+		        &info, &child);
+	}
+	Sleep(INFINITE);
+}
+
+int wmain(int argc, wchar_t **argv);
+
+int wmain(int argc, wchar_t **argv)
+{
+	wchar_t path[2048];
+	char byte;
+	int bytes = 0;
+	int n;
+
+	if (argc == 2 && wcscmp(argv[1], L"hang") == 0) {
+		hang(false);
+	}
+	if (!GetEnvironmentVariableW(L"FAKE_SSH_RECORD", path, 2048)) {
+		return 99;
+	}
+	n = calls(path);
+	record = _wfopen(path, L"ab");
+	if (!record) {
+		return 98;
+	}
+	fprintf(record, "call\n");
+	for (int i = 1; i < argc; i++) {
+		write_line("arg:", argv[i]);
+	}
+	while (fread(&byte, 1, 1, stdin) == 1) {
+		bytes++;
+	}
+	fprintf(record, "stdin:%d\n", bytes);
+	fclose(record);
+
+	say();
+	if (GetEnvironmentVariableW(L"FAKE_SSH_HANG", path, 2048)) {
+		hang(true);
+	}
+
+	return code_of_call(n);
+}

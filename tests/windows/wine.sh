@@ -1,0 +1,280 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# veeam-lock.exe and veeam-unlock.exe under wine: the ids of the process above
+# them, what ssh.exe is given, exit codes, time limit, log and event log.  Parent
+# and ssh.exe are stand-ins.
+# timeout: 400
+. "$(dirname "$0")/lib.sh"
+build_windows
+start_wine
+
+# A directory as Windows has them: blanks, brackets, an umlaut, and worse.
+home=$tmp/'Prögramme (x86) & 100%h'
+mkdir "$home" "$home/öpenssh"
+cp "$win"/*.exe "$home/"
+manager=$home/Veeam.Backup.Manager.exe
+check 'the stand-ins' eval 'exe tests/windows/fake_parent.c "$manager" &&
+	exe tests/windows/fake_ssh.c "$home/öpenssh/ssh.exe"' || finish
+
+job=3e8f1a20-0b1c-4d2e-8f30-112233445566
+run=9c21aa00-ffee-4abc-9def-665544332211
+record=$tmp/record
+FAKE_SSH_RECORD=$(win_path "$record")
+export FAKE_SSH_RECORD
+
+# ini [LINE...]: the settings.
+ini()
+{
+	printf '%s\r\n' 'host = backup.example.org' 'ssh = öpenssh\ssh.exe' \
+		"$@" > "$home/veeam-lock.ini"
+	rm -f "$record" "$home"/*.log
+}
+
+# veeam COMMAND LINE: as Veeam's process with these ids starts it.
+veeam()
+{
+	FAKE_COMMAND=$1 in_wine "$manager" startbackupjob 'owner=[vbsvc]' \
+		Normal "$job" "$run"
+}
+
+program() { printf '"%s"' "$(win_path "$home/$1.exe")"; }
+calls() { grep -cx call "$record"; }
+remote() { grep '^arg:' "$record" | tail -n 1; }
+log() { tr -d '\r' < "$home/veeam-lock.log"; }
+
+# --- the ids ----------------------------------------------------------------------
+
+ini
+FAKE_SSH_SAY='Gewährt' veeam "$(program veeam-lock)"
+is "$code" 0 'the lock: exit code 0'
+is "$(cat "$record")" "call
+arg:-F
+arg:none
+arg:-T
+arg:-o
+arg:BatchMode=yes
+arg:-o
+arg:IdentitiesOnly=yes
+arg:-o
+arg:StrictHostKeyChecking=yes
+arg:-o
+arg:ClearAllForwardings=yes
+arg:-o
+arg:ConnectTimeout=20
+arg:-o
+arg:ServerAliveInterval=15
+arg:-o
+arg:ServerAliveCountMax=4
+arg:-o
+arg:UserKnownHostsFile=\"Z:${home//%/%%}/known_hosts\"
+arg:-i
+arg:$(win_path "${home//%/%%}/id_ed25519")
+arg:-p
+arg:22
+arg:-l
+arg:root
+arg:backup.example.org
+arg:veeam-lock --remote --job $job --run $run
+stdin:0" 'what ssh.exe is given, and an empty standard input'
+like "$(log)" '\] info: \| Gewährt.*\] info: \| and on stderr' \
+	'what ssh said is in the log'
+like "$(log)" "veeam-lock\[[0-9]+\] info: job $job, run $run, says \
+Veeam\.Backup\.Manager\.exe" 'and where the ids are from'
+like "$(log)" '^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00 veeam-lock' \
+	'with the time'
+like "$err" "trace:eventlog:.*veeam-lock: job $job, run $run: The lock is held" \
+	'the event log has one sentence'
+like "$out" 'The lock is held' 'and so has standard output'
+is "$(grep -c $'[^\r]$' "$home/veeam-lock.log")" 0 'the log has CR LF'
+
+ini
+veeam "$(program veeam-unlock)"
+is "$code $(remote)" "0 arg:veeam-unlock --job $job --run $run" 'the unlock'
+
+ini
+veeam "cmd.exe /s /c \"$(program veeam-lock)\""
+is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
+	'with a cmd.exe in between'
+
+# One in between that has ids of its own counts only while nobody is Veeam.
+other=$home/other.exe
+cp "$manager" "$other"
+ini
+two='11111111-2222-3333-4444-555555555555 66666666-7777-8888-9999-000000000000'
+FAKE_COMMAND=$(program veeam-lock) in_wine "$other" $two
+is "$code $(remote)" "0 arg:veeam-lock --remote --job ${two/ / --run }" \
+	'ids of a process that is not called Veeam'
+
+ini
+FAKE_COMMAND=$(program veeam-lock) in_wine "$manager" \
+	"{${job^^}}" "{${run^^}} in quotes"
+is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
+	'ids with braces, quotes and capitals'
+
+ini
+FAKE_COMMAND=$(program veeam-lock) in_wine "$manager" startbackupjob
+is "$code $(remote)" '0 arg:veeam-lock --remote' 'no ids: the common lock'
+like "$(log)" 'warning: no process above this one names a job' 'with a warning'
+
+# The other way to read a command line, for Windows before 8.1.
+check 'a program that only knows the PEB' "$mingw" -municode -static -O1 \
+	-D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1 \
+	-DANCESTORS_NO_KERNEL -DWINDOWS_ACTION=SSH_LOCK \
+	-DWINDOWS_VERSION='L"0"' -o "$home/peb.exe" windows/*.c -lntdll
+ini
+veeam "$(program peb)"
+is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
+	'and finds the same'
+
+# --- options ----------------------------------------------------------------------
+
+ini
+veeam "$(program veeam-lock) --job Fileserver --host=10.0.0.7"
+is "$code $(tail -n 3 "$record" | head -n 2 | tr '\n' ' ')" '0 '\
+'arg:10.0.0.7 arg:veeam-lock --remote --job Fileserver ' \
+	'options go before what is found; another job has no part in the run'
+ini
+veeam "$(program veeam-lock) --run {R-1}"
+is "$(remote)" "arg:veeam-lock --remote --job $job --run {R-1}" '--run'
+
+mkdir "$tmp/sönst wo"
+printf '%s\n' 'host = else.example.org' \
+	"ssh = $(win_path "$home/öpenssh/ssh.exe")" > "$tmp/sönst wo/my.ini"
+rm -f "$record"
+veeam "$(program veeam-lock) --config \"$(win_path "$tmp/sönst wo/my.ini")\""
+is "$code $(grep -c else.example.org "$record")" '0 1' '--config'
+check 'its log is beside it' grep -q 'The lock is held' \
+	"$tmp/sönst wo/veeam-lock.log"
+
+# usage ARGUMENTS: refused before anything is asked.
+usage()
+{
+	ini
+	veeam "$(program veeam-lock) $1"
+	is "$code $([ -e "$record" ] && echo asked)" '2 ' "refused: $1"
+}
+usage '--job "a b"'
+usage '--job "x;reboot"'
+usage '--job "a\" -oProxyCommand=calc"'
+usage '--run -oX'
+usage '--job ..'
+usage "--run $(printf 'a%.0s' {1..81})"
+usage '--host -oProxyCommand=calc'
+usage '--job'
+usage '--nonsense'
+usage 'word'
+
+in_wine "$home/veeam-unlock.exe" --version
+like "$code $out" '^0 veeam-unlock.exe [0-9]' '--version'
+in_wine "$home/veeam-lock.exe" --help
+for word in --job --run --host --config --help --version 75; do
+	like "$code $out" "^0 Usage: veeam-lock.exe.*$word" "--help names $word"
+done
+
+# --- exit codes -------------------------------------------------------------------
+
+# ends PROGRAM CODE-OF-SSH CODE TEXT
+ends()
+{
+	ini 'attempts = 1'
+	FAKE_SSH_CODES=$2 veeam "$(program "$1")"
+	is "$code" "$3" "$1: ssh ends with $2, we with $3"
+	like "$(log)" "error: $1: job $job, run $run: $4" 'the log says why'
+	like "$err" "err:eventlog:.*$4" 'the event log, too, as an error'
+}
+ends veeam-lock 1 1 'The lock was not granted in time or could not be made'
+ends veeam-lock 75 75 'Gave up waiting for the running copy'
+ends veeam-lock 2 2 'The backup server refused the request'
+ends veeam-lock 3 3 'The configuration of the backup server is wrong'
+ends veeam-lock 255 1 'ssh could not log in.*Look at the network'
+ends veeam-lock 127 1 'ssh.exe ended in a way that is not understood'
+ends veeam-unlock 1 1 'The lock could not be released'
+
+ini
+FAKE_SSH_CODES='255 0' veeam "$(program veeam-lock)"
+is "$code $(calls)" '0 2' 'a connection that fails is tried again'
+like "$(log)" 'warning: attempt 1 of 3 failed, once more' 'and that is said'
+ini
+FAKE_SSH_CODES='75 0' veeam "$(program veeam-lock)"
+is "$code $(calls)" '75 1' 'an answer is an answer'
+
+# --- settings ---------------------------------------------------------------------
+
+# wrong WHAT TEXT: with the ini file that is there.
+wrong()
+{
+	veeam "$(program veeam-lock)"
+	is "$code $([ -e "$record" ] && echo asked)" '3 ' "$1: exit code 3"
+	like "$out" "error: .*$2" 'which says what is wrong'
+	like "$err" "err:eventlog:.*$2" 'in the event log, too'
+}
+ini 'hots = x'
+wrong 'an unknown key' 'line 3: there is no key .*hots'
+ini $'user = \xe4'
+wrong 'no UTF-8' 'is not UTF-8'
+ini 'ssh = nowhere.exe'
+wrong 'no ssh.exe' 'install the OpenSSH client'
+rm "$home/veeam-lock.ini"
+wrong 'no settings' 'cannot be read'
+data=$WINEPREFIX/drive_c/ProgramData/asbackup/veeam-lock.log
+check 'without settings the log is in %ProgramData%' grep -q 'cannot be read' \
+	"$data"
+
+ini
+printf '\xef\xbb\xbf' | cat - "$home/veeam-lock.ini" > "$tmp/bom"
+cp "$tmp/bom" "$home/veeam-lock.ini"
+veeam "$(program veeam-lock)"
+is "$code" 0 'a byte order mark is no mistake'
+
+ini
+head -c 1100000 /dev/zero | tr '\0' 'x' > "$home/veeam-lock.log"
+veeam "$(program veeam-lock)"
+is "$(stat -c %s "$home/veeam-lock.log.1")" 1100000 'a large log makes room'
+rm "$home/veeam-lock.log.1"
+
+# --- the time limit ---------------------------------------------------------------
+
+# The stand-ins that are at work, by their path; there is one of their own.
+ssh_processes()
+{
+	grep -lzF 'penssh\ssh.exe' /proc/[0-9]*/cmdline 2> /dev/null
+	grep -lzxF 'ssh.exe' /proc/[0-9]*/cmdline 2> /dev/null
+}
+
+ini 'limit-seconds = 3'
+began=$SECONDS
+FAKE_SSH_SAY='waiting for the copy' FAKE_SSH_HANG=1 veeam "$(program veeam-lock)"
+took=$((SECONDS - began))
+is "$code" 1 'ssh hangs: exit code 1'
+check "after limit-seconds ($took s)" [ $((took >= 3 && took <= 20)) = 1 ]
+is "$(calls)" 1 'and no second attempt'
+like "$(log)" 'waiting for the copy.*error: .*No answer before limit-seconds' \
+	'the log has what ssh said before, and why it ended'
+is "$(ssh_processes)" '' 'neither ssh nor what it started is left'
+
+# Veeam ends the script: ssh must not wait on alone.
+ini 'limit-seconds = 60'
+FAKE_SSH_HANG=1 timeout -k 5 60 "$wine" "$home/veeam-lock.exe" --job x --run y \
+	> "$tmp/out" 2>&1 < /dev/null &
+victim=$!
+kill_at_end "$victim"
+hanging() { [ "$(ssh_processes | wc -l)" -ge 2 ]; }
+until_true()
+{
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.05
+	done
+}
+check 'ssh is at work' until_true 30 hanging
+pid=$(pgrep -P "$victim" | head -n 1)
+kill -KILL "${pid:-$victim}"
+wait "$victim" 2> /dev/null
+gone() { [ -z "$(ssh_processes)" ]; }
+check 'when we are killed, ssh ends with us' until_true 20 gone
+
+. tests/windows/wine_cmd.sh
+finish
