@@ -161,7 +161,8 @@ static void check_disk(struct check *c)
 {
 	struct target t = TARGET_INIT;
 	struct err err = ERR_INIT;
-	char where[1024], detail[400];
+	struct mount_request req = {.device = NULL};
+	char where[1024], detail[600], driver[128];
 	int r;
 
 	if (c->s->disks_len == 0) {
@@ -189,8 +190,14 @@ static void check_disk(struct check *c)
 		failed(c, _("disks"), EXITCODE_MOUNT, &err);
 		return;
 	}
-	(void)snprintf(detail, sizeof detail, "%s (%s)",
-	        settings_disk_title(t.conf), t.disk.device);
+	req.device = t.disk.device;
+	req.fstype = t.disk.fstype;
+	if (mount_driver_of(&req, driver, sizeof driver, &err) < 0) {
+		failed(c, _("disks"), EXITCODE_MOUNT, &err);
+		return;
+	}
+	(void)snprintf(detail, sizeof detail, "%s (%s, %s)",
+	        settings_disk_title(t.conf), t.disk.device, driver);
 	good(c, _("disks"), detail);
 }
 

@@ -159,7 +159,7 @@ _unused_ static void image_uuid(char dst[40])
 
 /* --- devices -------------------------------------------------------------- */
 
-static bool loop_possible(void)
+_unused_ static bool loop_possible(void)
 {
 	if (geteuid() != 0)
 		print_message("needs root\n");

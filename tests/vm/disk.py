@@ -103,5 +103,15 @@ class Disk:
         os.makedirs(directory)
         tool("debugfs", "-R", f'rdump / "{directory}"', self._file_system())
 
+    def ntfs_read(self, name):
+        return subprocess.run(
+            ["ntfscat", "-f", self.image, name], timeout=120, check=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+    def ntfs_flags(self):
+        """0x0000: unmounted in order."""
+        text = tool("ntfsinfo", "-f", "-m", self.image)
+        return text.split("Volume Flags:")[1].split()[0]
+
     def digest(self):
         return tool("sha256sum", self.image).split()[0]

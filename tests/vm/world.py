@@ -200,15 +200,26 @@ done""", limit)
                 shutil.rmtree(os.path.join(copy, name), ignore_errors=True)
             return list(differences(self.original, copy))
 
+    def differences_ntfs(self, disk):
+        """The same for an NTFS disk that is out."""
+        found = []
+        for folder, _, files in os.walk(self.original):
+            for name in files:
+                path = os.path.join(folder, name)
+                inner = os.path.relpath(path, self.original)
+                with open(path, "rb") as f:
+                    if disk.ntfs_read(inner) != f.read():
+                        found.append(f"differs: {inner}")
+        return found
+
     def differences_inside(self, disk):
         """The same for a disk that is plugged in, whatever its file system:
         read by the guest's kernel."""
         mine = tool("sh", "-c", "find . -type f -exec sha256sum {} + | "
                     "LC_ALL=C sort -k 2", cwd=self.original).rstrip("\n")
-        fstype = {"ntfs": "ntfs3"}.get(disk.fstype, disk.fstype)
         theirs = self.vm.sh(
             f"dev=$(blkid -U {disk.uuid}) && mkdir -p /run/look && "
-            f"unshare -m sh -c 'mount -t {fstype} -o ro '$dev' /run/look && "
+            f"unshare -m sh -c 'mount -t {disk.fstype} -o ro '$dev' /run/look && "
             "cd /run/look && find . -path ./.asbackup -prune -o "
             "-path ./lost+found -prune -o -type f -exec sha256sum {} + | "
             "LC_ALL=C sort -k 2'", 120)

@@ -15,6 +15,7 @@
 #include "util.h"
 #include "core/manifest.h"
 #include "core/target.h"
+#include "core/target_driver.h"
 
 /* What the child tells, in memory that both see: it needs no pipe and shows
  * how far it is even when it hangs. */
@@ -131,6 +132,7 @@ static int read_task(void *arg, void *reply, struct err *err)
 	struct job *job = arg;
 
 	(void)reply;
+	target_driver_forget(job->t);
 	for (size_t i = 0; i < job->b->len; i++) {
 		struct hash128 hash = {0, 0};
 		enum readback_verdict v;

@@ -13,6 +13,7 @@
 #include "util.h"
 #include "core/settings.h"
 #include "core/target.h"
+#include "core/target_driver.h"
 #include "sys/sandbox.h"
 
 /* ioprio_set(2): class << 13 | level. */
@@ -71,6 +72,8 @@ static int on_tick(pid_t pid, void *arg)
 	}
 	if (is_idle_too_long(w)) {
 		w->res->disk_hangs = true;
+		/* What hangs in it ends with it. */
+		target_driver_kill(w->run->target);
 		return -ETIMEDOUT;
 	}
 	return w->run->on_tick ? w->run->on_tick(w->run->tick_arg) : 0;
@@ -184,6 +187,8 @@ static void judge(const struct rsync_run *run, const struct proc_result *proc,
 	} else if (target_check(run->target, NULL) == -ENODEV) {
 		(void)target_check(run->target, err);
 		res->disk_lost = true;
+		res->verdict = RSYNC_DISK;
+	} else if (target_driver_check(run->target, err) < 0) {
 		res->verdict = RSYNC_DISK;
 	} else if (res->cancelled && res->verdict == RSYNC_OK) {
 		res->verdict = RSYNC_STOPPED;

@@ -193,6 +193,10 @@ static int unmount(struct run *r, int code)
 		return code;
 	if (e == -ENODEV)
 		return add_error(r, code, EXITCODE_DISK_LOST, &err);
+	if (!r->target.mounted) {
+		r->flushed = false;
+		return add_error(r, code, EXITCODE_UNMOUNT, &err);
+	}
 	do_not_unplug(&err);
 	if (r->target.hangs)
 		do_not_unplug_yet(code != 0 ? &r->err : &err);

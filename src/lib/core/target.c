@@ -309,4 +309,7 @@ void target_done(struct target *t)
 {
 	util_closep(&t->dest_fd);
 	util_closep(&t->root_fd);
+	/* The driver's errors are told at its end. */
+	if (!t->driver)
+		util_closep(&t->device_fd);
 }

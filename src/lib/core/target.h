@@ -20,8 +20,10 @@
 #include "err.h"
 #include "sys/disk.h"
 #include "sys/mount.h"
+#include "sys/ntfs_volume.h"
 
 struct flush_watch;
+struct mount_fuse;
 struct proc_running;
 struct settings;
 struct settings_disk;
@@ -44,10 +46,22 @@ struct target {
 	struct proc_running *early; /* target_flush_begin(); or NULL */
 	int early_last_fd;          /* readable: its next round is the last */
 	struct flush_watch *watch;  /* of the flush that goes on */
+	struct mount_fuse *driver; /* a program, or NULL: see target_driver.h */
+	int device_fd;             /* with a driver: open since before it */
+	bool driver_failed;        /* the volume stays marked as dirty */
+	struct proc_running *guard; /* of the driver */
+	int guard_stop_fd;          /* */
+	int64_t guard_idle_ms;      /* */
+	int64_t guard_until_ms;     /* the guard is waited for */
+	struct ntfs_volume volume;  /* with a driver, unless read-only */
 };
 
-#define TARGET_INIT \
-	((struct target){.root_fd = -1, .dest_fd = -1, .early_last_fd = -1})
+#define TARGET_INIT                     \
+	((struct target){.root_fd = -1, \
+	        .dest_fd = -1,          \
+	        .early_last_fd = -1,    \
+	        .device_fd = -1,        \
+	        .guard_stop_fd = -1})
 
 /*
  * Finds the disk: the given UUID (must be configured), the given device (its

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "proc.h"
 #include "util.h"
+#include "core/target_driver.h"
 
 struct flush_watch {
 	const struct target *t;
@@ -49,13 +50,18 @@ static int flush_tick(void *arg)
 static int flush_task(void *arg, void *reply, struct err *err)
 {
 	const struct target *t = arg;
+	int r;
 
 	(void)reply;
 	/* The error is reported once per open file description, and a second
 	 * syncfs would return 0: there is no second. */
-	if (syncfs(t->root_fd) == 0)
+	if (syncfs(t->root_fd) < 0)
+		r = -errno;
+	else
+		r = target_driver_flush(t);
+	if (r == 0)
 		return 0;
-	err_sys(err, -errno, "%s",
+	err_sys(err, r, "%s",
 	        _("the disk did not take everything that was written to it"));
 	err_meaning(err, "%s",
 	        _("Some files on the disk are damaged. This copy is NOT "
@@ -192,6 +198,7 @@ int target_flush(struct target *t, int64_t idle_timeout_s,
 	if (r < 0 && disk_check_after(&t->disk, r) == DISK_GONE)
 		w.gone = true;
 	t->watch = NULL;
+	t->driver_failed |= r < 0;
 	if (w.gone) {
 		r = target_check(t, err);
 		return r < 0 ? r

@@ -20,6 +20,8 @@
 #include "util.h"
 #include "core/marker.h"
 #include "core/settings.h"
+#include "core/target_driver.h"
+#include "sys/mount_fuse.h"
 
 /* A journal replay on a large slow disk takes minutes. */
 #define MOUNT_TIMEOUT_MS (10 * 60 * 1000)
@@ -52,6 +54,13 @@ static int tick_present(void *arg)
 	return disk_check(disk) == DISK_GONE ? -ENODEV : 0;
 }
 
+static void log_leftover(const struct target *t, const char *where)
+{
+	log_warn(_("%s is still mounted on %s from a run that was killed; "
+	           "unmounting it"),
+	        t->disk.device, where);
+}
+
 static int make_mountpoint(
         struct target *t, const struct settings *s, struct err *err)
 {
@@ -66,6 +75,8 @@ static int make_mountpoint(
 	if (str_copy(t->mountpoint, sizeof t->mountpoint, path) < 0)
 		return err_set(err, -ENAMETOOLONG,
 		        _("the mount point %s is too long"), path);
+	if (mount_fuse_leftover(path) == 1)
+		log_leftover(t, path);
 	r = path_mkdirs(path, 0700, err);
 	if (r < 0)
 		err_prefix(err, "%s", _("cannot make the mount point"));
@@ -121,9 +132,7 @@ static int remove_leftover(struct target *t, const struct settings *s,
 {
 	if (!s->mount_visible || !str_eq(where, t->mountpoint))
 		return refuse_mounted(t, where, err);
-	log_warn(_("%s is still mounted on %s from a run that was killed; "
-	           "unmounting it"),
-	        t->disk.device, where);
+	log_leftover(t, where);
 	return mount_detach(where, err);
 }
 
@@ -197,8 +206,16 @@ static int attach(struct target *t, bool read_only, struct err *err)
 	        .on_tick = tick_present,
 	        .tick_arg = &t->disk,
 	};
+	const char *missing = NULL;
 	int r = proc_task(&task, err);
 
+	if (r == -ENODEV && disk_check(&t->disk) != DISK_GONE) {
+		int e = target_driver_mount(t, &req, &missing, err);
+
+		r = e == -ENOENT ? r : e;
+		(void)str_copy(reply.missing, sizeof reply.missing,
+		        missing ? missing : "");
+	}
 	if (r < 0)
 		return r;
 	t->mounted = true;
@@ -278,7 +295,10 @@ int target_mount(struct target *t, const struct settings *s, bool read_only,
 	r = attach(t, read_only, err);
 	if (r < 0)
 		return r;
-	return open_root(t, err);
+	r = open_root(t, err);
+	if (r == 0)
+		target_guard_start(t, s->disk_idle_timeout_seconds);
+	return r;
 }
 
 #define PROBE_NAME MARKER_DIR "/alive"
@@ -324,33 +344,69 @@ static int unmount_task(void *arg, void *reply, struct err *err)
 	return mount_detach(arg, err);
 }
 
-int target_unmount(struct target *t, struct err *err)
+static int detach(struct target *t, int64_t timeout_ms, struct err *err)
 {
 	struct proc_task task = {
 	        .name = "unmount",
 	        .fn = unmount_task,
 	        .arg = t->mountpoint,
-	        .timeout_ms = UNMOUNT_TIMEOUT_MS,
+	        .timeout_ms = timeout_ms,
 	        .tick_ms = 500,
 	        .on_tick = tick_present,
 	        .tick_arg = &t->disk,
 	        .ignore_signals = true,
 	};
+
+	return proc_task(&task, err);
+}
+
+/* A driver that is dead waits for nothing and lets nobody wait; unmounting
+ * while it hangs would. */
+static int detach_driver(struct target *t, struct err *err)
+{
+	struct err first = ERR_INIT;
+	bool gave_up = (t->hangs || disk_check(&t->disk) == DISK_GONE) &&
+	               target_driver_give_up(t);
+	int r = detach(
+	        t, gave_up ? UNMOUNT_HANGING_MS : UNMOUNT_TIMEOUT_MS, &first);
+
+	if (r < 0 && r != -EBUSY && !gave_up && target_driver_give_up(t))
+		/* The first try may have succeeded with its death. */
+		r = detach(t, UNMOUNT_HANGING_MS, err);
+	/* Who was waiting for it when it died may still have it open. */
+	if (r < 0 && t->driver_failed && target_is_in_use(t))
+		r = target_driver_drop(t);
+	if (r < 0 && !target_is_in_use(t))
+		r = 0;
+	if (r < 0) {
+		*err = first;
+		return r;
+	}
+	t->mounted = false;
+	return target_driver_end(t, err);
+}
+
+int target_unmount(struct target *t, struct err *err)
+{
 	int r;
 
-	if (t->hangs)
-		task.timeout_ms = UNMOUNT_HANGING_MS;
 	target_flush_stop(t);
+	if (t->hangs)
+		(void)target_driver_give_up(t);
+	target_guard_stop(t);
 	target_done(t);
 	if (!t->mounted)
 		return 0;
-	r = proc_task(&task, err);
-	if (r == 0) {
+	r = t->driver ? detach_driver(t, err)
+	              : detach(t,
+	                        t->hangs ? UNMOUNT_HANGING_MS
+	                                 : UNMOUNT_TIMEOUT_MS,
+	                        err);
+	if (r == 0)
 		t->mounted = false;
-		/* A leftover directory does no harm. */
-		if (t->own_mountpoint)
-			(void)rmdir(t->mountpoint);
-	}
+	/* A leftover directory does no harm. */
+	if (!t->mounted && t->own_mountpoint)
+		(void)rmdir(t->mountpoint);
 	/* The kernel unmounts a disk that is gone without a word. */
 	if (disk_check(&t->disk) == DISK_GONE)
 		return target_check(t, err);

@@ -17,6 +17,7 @@
 #include "str.h"
 #include "util.h"
 #include "sys/mount_holders.h"
+#include "sys/mount_internal.h"
 
 #define MOUNTINFO "/proc/self/mountinfo"
 /* What the disk may not do to us. */
@@ -72,18 +73,33 @@ static const char *fsck_of(const char *fstype)
 		return "xfs_repair";
 	if (str_eq(fstype, "btrfs"))
 		return "btrfs check";
-	if (str_eq(fstype, "ntfs"))
-		return "ntfsfix";
 	return "fsck";
 }
 
-/* Not ntfs-3g, which is FUSE: write errors would not reach syncfs(2). */
 static const char *kernel_type(const char *fstype)
 {
 	return str_eq(fstype, "ntfs") ? "ntfs3" : fstype;
 }
 
-static int unknown_type(const struct mount_request *req, struct err *err)
+#define CHKDSK                                                             \
+	N_("Plug the disk into a Windows computer, run \"chkdsk X: /f\" "  \
+	   "(X: is its drive letter) and remove it safely; or format it. " \
+	   "Nothing is repaired here.")
+
+int mount_unclean(const char *device, struct err *err)
+{
+	err_set(err, -EUCLEAN,
+	        _("the NTFS disk %s was not unmounted properly, or Windows "
+	          "hibernates with it"),
+	        device);
+	err_meaning(err, "%s",
+	        _("Writing to it now could damage what is on it, so nothing "
+	          "was copied."));
+	err_action(err, "%s", _(CHKDSK));
+	return -EUCLEAN;
+}
+
+int mount_unknown(const struct mount_request *req, struct err *err)
 {
 	err_set(err, -ENODEV,
 	        _("this system cannot mount the file system %s of %s"),
@@ -92,15 +108,25 @@ static int unknown_type(const struct mount_request *req, struct err *err)
 	        _("Load its kernel module (\"modprobe %s\") or use a kernel "
 	          "that has it; or use a disk with ext4 or XFS."),
 	        kernel_type(req->fstype));
+	if (str_eq(req->fstype, "ntfs"))
+		err_action(err, "%s",
+		        _("Install the package ntfs-3g, or use a kernel that "
+		          "has the module ntfs3; or use a disk with ext4 or "
+		          "XFS."));
 	return -ENODEV;
 }
 
-static int damaged(const struct mount_request *req, int e, struct err *err)
+int mount_damaged(
+        const struct mount_request *req, const char *why, struct err *err)
 {
 	err_set(err, -EUCLEAN,
 	        _("the file system %s on %s cannot be mounted: it is damaged "
 	          "(%s)"),
-	        req->fstype, req->device, err_text(e));
+	        req->fstype, req->device, why);
+	if (str_eq(req->fstype, "ntfs")) {
+		err_action(err, "%s", _(CHKDSK));
+		return -EUCLEAN;
+	}
 	err_action(err,
 	        _("Check it with \"%s %s\"; nothing is repaired by itself. If "
 	          "that does not help, format the disk or use another one."),
@@ -112,12 +138,12 @@ static int explain(const struct mount_request *req, int e, struct err *err)
 {
 	switch (e) {
 	case ENODEV:
-		return unknown_type(req, err);
+		return mount_unknown(req, err);
 	case EINVAL:
 	case EUCLEAN:
 	case EIO:
 	case EBADMSG:
-		return damaged(req, e, err);
+		return mount_damaged(req, err_text(e), err);
 	case EBUSY:
 		return err_set(err, -EBUSY, _("%s is in use"), req->device);
 	case EROFS:
@@ -216,7 +242,7 @@ static const char *options_of(
 }
 
 /* What the kernel really made of the options. */
-static int verify(const struct mount_request *req, const char **ret_missing,
+int mount_verify(const struct mount_request *req, const char **ret_missing,
         struct err *err)
 {
 	static const char *const wanted[] = {"nosuid", "nodev", "noexec"};
@@ -257,7 +283,7 @@ int mount_attach(const struct mount_request *req, const char **ret_missing,
 		e = try_mount(&at, false);
 	if (e != 0)
 		return explain(req, e, err);
-	r = verify(&at, ret_missing, err);
+	r = mount_verify(&at, ret_missing, err);
 	if (r < 0 && mount_detach(at.target, &undo) < 0)
 		err_prefix(err, "%s", undo.message);
 	return r;
@@ -338,7 +364,10 @@ int mount_id_of(int fd, struct mount_id *ret)
 {
 	struct statx x;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0)
+	/* Both are the kernel's own: a driver that is a program is not asked,
+	 * for it may not answer. */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+	            &x) < 0)
 		return -errno;
 	ret->devno = makedev(x.stx_dev_major, x.stx_dev_minor);
 	/* Before Linux 5.8 it is not told; then it is 0 for all. */

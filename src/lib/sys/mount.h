@@ -39,6 +39,15 @@ struct mount_request {
  */
 int mount_attach(const struct mount_request *req, const char **ret_missing,
         struct err *err) _must_check_;
+/* It cannot be mounted because of @why: -EUCLEAN, with what to do. */
+int mount_damaged(
+        const struct mount_request *req, const char *why, struct err *err);
+/* An NTFS volume that must be checked by Windows first. -EUCLEAN. */
+int mount_unclean(const char *device, struct err *err);
+/* What would mount it, in dst: the kernel's name of a file system, or the path
+ * of a program.  -ENODEV: nothing. Looks only; device and fstype are used. */
+int mount_driver_of(const struct mount_request *req, char *dst, size_t size,
+        struct err *err);
 /* Unmounts @target; never lazily, never by force. -EBUSY names the holders
  * as far as /proc shows them. */
 int mount_detach(const char *target, struct err *err) _must_check_;

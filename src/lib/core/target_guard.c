@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * target_guard: a driver that does not answer must not hold the run.
+ *
+ * A call that waits for a driver cannot be interrupted, and not every call on
+ * the disk is made in a child.  So a child asks the driver something now and
+ * then, and ends it when there is no answer while neither it nor the disk does
+ * anything: then all such calls fail at once.
+ */
+#include "core/target_driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "proc.h"
+#include "util.h"
+#include "core/target.h"
+#include "sys/mount_fuse.h"
+
+#define PAUSE_MS 2000
+/* How long it is waited for at the end. */
+#define END_MS 10000
+
+struct guard {
+	const struct target *t;
+	int64_t idle_ms;
+	int64_t last_ms; /* when something last moved */
+	uint64_t last;
+};
+
+static int ask_task(void *arg, void *reply, struct err *err)
+{
+	const struct guard *g = arg;
+	struct statx x;
+
+	(void)reply;
+	(void)err;
+	/* Any answer is one. */
+	(void)statx(g->t->root_fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+	        STATX_BASIC_STATS, &x);
+	return 0;
+}
+
+static int ask_tick(void *arg)
+{
+	struct guard *g = arg;
+	uint64_t now = disk_activity(g->t->disk.devno) +
+	               mount_fuse_activity(g->t->driver);
+
+	if (now != g->last) {
+		g->last = now;
+		g->last_ms = clock_mono_ms();
+	}
+	return clock_mono_ms() - g->last_ms > g->idle_ms ? -ETIMEDOUT : 0;
+}
+
+static int guard_task(void *arg, void *reply, struct err *err)
+{
+	const struct target *t = arg;
+	struct guard g = {.t = t, .idle_ms = t->guard_idle_ms};
+	struct pollfd stop = {.fd = t->guard_stop_fd, .events = POLLIN};
+	struct proc_task ask = {
+	        .name = "guard",
+	        .fn = ask_task,
+	        .arg = &g,
+	        .tick_ms = 500,
+	        .on_tick = ask_tick,
+	        .tick_arg = &g,
+	        .ignore_signals = true,
+	};
+
+	(void)reply;
+	(void)err;
+	while (poll(&stop, 1, PAUSE_MS) == 0) {
+		g.last_ms = clock_mono_ms();
+		if (proc_task(&ask, NULL) != -ECANCELED)
+			continue;
+		target_driver_kill(t);
+		return 0;
+	}
+	return 0;
+}
+
+/* Only while it is waited for. */
+static int end_tick(void *arg)
+{
+	const int64_t *until_ms = arg;
+
+	return clock_mono_ms() > *until_ms ? -ETIMEDOUT : 0;
+}
+
+void target_guard_start(struct target *t, int64_t idle_timeout_s)
+{
+	struct proc_task task = {
+	        .name = "guard",
+	        .fn = guard_task,
+	        .arg = t,
+	        .tick_ms = 500,
+	        .on_tick = end_tick,
+	        .tick_arg = &t->guard_until_ms,
+	        .ignore_signals = true,
+	};
+
+	if (!t->driver || idle_timeout_s <= 0)
+		return;
+	t->guard_idle_ms = idle_timeout_s * 1000;
+	t->guard_stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->guard_stop_fd < 0 || proc_task_start(&task, &t->guard, NULL) < 0)
+		log_debug("no guard for the driver");
+}
+
+void target_guard_stop(struct target *t)
+{
+	if (t->guard) {
+		t->guard_until_ms = clock_mono_ms() + END_MS;
+		(void)eventfd_write(t->guard_stop_fd, 1);
+		if (proc_task_wait(TAKE_PTR(t->guard), NULL) < 0)
+			log_debug("the guard did not end well");
+	}
+	util_closep(&t->guard_stop_fd);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* mount_internal: what the files mount*.c share; nobody else includes
+ * it. */
+#ifndef SYS_MOUNT_INTERNAL_H
+#define SYS_MOUNT_INTERNAL_H
+
+#include "err.h"
+#include "sys/mount.h"
+
+/* What the kernel really made of the options.  0, or -EIO when @req is not
+ * mounted or lacks one. */
+int mount_verify(const struct mount_request *req, const char **ret_missing,
+        struct err *err);
+
+/* No driver for it: -ENODEV, with what to do. */
+int mount_unknown(const struct mount_request *req, struct err *err);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* mount_fuse on a loop device: what is told of a driver that fails. What a run
+ * makes of it is in root/ntfs.sh. */
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "loopdev.h"
+#include "str.h"
+#include "sys/mount.h"
+#include "sys/mount_fuse.h"
+
+static char dir[SCRATCH_PATH];
+static char target[SCRATCH_PATH];
+static struct loop loop;
+static struct mount_fuse *driver;
+
+static int set_up(void **state)
+{
+	(void)state;
+	scratch_make(dir, "fuse");
+	scratch_mkdir(dir, "target");
+	(void)str_copy(target, sizeof(target), scratch_path(dir, "target"));
+	loop.fd = -1;
+	driver = NULL;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	while (umount2(target, MNT_DETACH) == 0)
+		;
+	if (driver)
+		(void)!mount_fuse_end(driver, 1000, &err);
+	if (loop.fd >= 0)
+		loop_detach(&loop);
+	scratch_remove(dir);
+	return 0;
+}
+
+static int confine_nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static bool make_disk(void)
+{
+	const char *image = scratch_path(dir, "d.img");
+	int fd = open(image, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 16 * LOOP_MIB), 0);
+	assert_int_equal(close(fd), 0);
+	if (!kernel_has("fuseblk") || !tool_path("ntfs-3g") ||
+	        TOOL("mkntfs", "-q", "-F", "-Q", image) != 0) {
+		print_message("no FUSE or no ntfs-3g\n");
+		return false;
+	}
+	loop_attach(&loop, image, false);
+	return true;
+}
+
+static int start(bool read_only, struct err *err)
+{
+	struct mount_request req = {.device = loop.device,
+	        .target = target,
+	        .fstype = "ntfs",
+	        .read_only = read_only,
+	        .noatime = true};
+	struct mount_fuse_options opt = {
+	        .confine = confine_nothing, .timeout_ms = 30000};
+	_cleanup_free_ char *path = NULL;
+	const char *missing = "x";
+	int r = mount_fuse_find("ntfs", &path, err);
+
+	assert_int_equal(r, 0);
+	r = mount_fuse_start(path, &req, &opt, &driver, &missing, err);
+	if (r == 0)
+		assert_null(missing);
+	return r;
+}
+
+static void detach(void)
+{
+	struct err err = ERR_INIT;
+
+	if (mount_detach(target, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static int end(struct err *err)
+{
+	struct mount_fuse *m = driver;
+
+	driver = NULL;
+	return mount_fuse_end(m, 10000, err);
+}
+
+#define NEED_DISK()               \
+	do {                      \
+		NEED_LOOP();      \
+		if (!make_disk()) \
+			skip();   \
+	} while (0)
+
+static void test_good(void **state)
+{
+	char where[SCRATCH_PATH];
+	struct err err = ERR_INIT;
+	uint64_t did;
+
+	(void)state;
+	NEED_DISK();
+	assert_int_equal(start(false, &err), 0);
+	assert_int_equal(
+	        mount_find(loop.device, loop.devno, where, sizeof(where)), 1);
+	assert_string_equal(where, target);
+	assert_false(mount_fuse_has_ended(driver));
+	assert_int_equal(mount_fuse_drop(driver, target), -EBUSY);
+	did = mount_fuse_activity(driver);
+	assert_true(did > 0);
+	scratch_write(target, "file", "text");
+	assert_true(mount_fuse_activity(driver) > did);
+	detach();
+	assert_int_equal(end(&err), 0);
+}
+
+static void test_read_only(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	NEED_DISK();
+	assert_int_equal(start(true, &err), 0);
+	assert_int_equal(
+	        open(scratch_path(target, "f"), O_WRONLY | O_CREAT, 0600), -1);
+	assert_int_equal(errno, EROFS);
+	detach();
+	assert_int_equal(end(&err), 0);
+}
+
+static void test_killed(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	NEED_DISK();
+	assert_int_equal(start(false, &err), 0);
+	mount_fuse_kill(driver);
+	for (int i = 0; i < 2000 && !mount_fuse_has_ended(driver); i++)
+		(void)poll(NULL, 0, 5);
+	assert_int_equal(mount_fuse_drop(driver, target), 0);
+	assert_int_equal(mount_is_point(target), 0);
+	assert_int_equal(end(&err), -EIO);
+	assert_non_null(strstr(err.message, "Killed"));
+}
+
+static void test_not_ntfs(void **state)
+{
+	struct err err = ERR_INIT;
+	char zeros[4096] = {0};
+
+	(void)state;
+	NEED_DISK();
+	assert_int_equal(pwrite(loop.fd, zeros, sizeof(zeros), 0), 4096);
+	assert_int_equal(start(false, &err), -EUCLEAN);
+	assert_non_null(strstr(err.action, "chkdsk"));
+	assert_null(driver);
+	assert_int_equal(mount_is_point(target), 0);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void test_find(void **state)
+{
+	struct err err = ERR_INIT;
+	char *path = NULL;
+
+	(void)state;
+	assert_int_equal(mount_fuse_find("ext4", &path, &err), -ENOENT);
+	assert_null(path);
+	assert_int_equal(err.code, 0);
+}
+
+/* --- what it says --------------------------------------------------------- */
+
+#define USUAL                                                       \
+	"Version 2022.10.3 integrated FUSE 28\n"                    \
+	"Mounted /dev/loop1 (Read-Write, label \"x\", NTFS 3.1)\n"  \
+	"Cmdline options: no_detach,rw\nMount options: nosuid\n"    \
+	"Global ownership and permissions enforced, configuration " \
+	"type 7\n"                                                  \
+	"Failed to allocate clusters: No space left on device\n"    \
+	"Unmounting /dev/loop1 (x)\n"
+
+static void complaint_is(const char *said, const char *wanted)
+{
+	char got[200];
+
+	mount_fuse_complaint(said, strlen(said), got, sizeof(got));
+	assert_string_equal(got, wanted);
+}
+
+static void test_complaint(void **state)
+{
+	char got[8];
+
+	(void)state;
+	complaint_is("", "");
+	complaint_is("\n\n", "");
+	complaint_is(USUAL, "");
+	complaint_is(USUAL "Failed to sync device /dev/x: I/O error\nmore\n",
+	        "Failed to sync device /dev/x: I/O error");
+	complaint_is(USUAL "no end of line", "no end of line");
+	complaint_is("Ver", "Ver");
+	complaint_is("a\033[31mb\n", "a\\x1B[31mb");
+	complaint_is("x: No space left on device, and more\n",
+	        "x: No space left on device, and more");
+	mount_fuse_complaint("a\0b\n", 4, got, sizeof(got));
+	assert_string_equal(got, "a?b");
+	mount_fuse_complaint("\0b\n", 3, got, sizeof(got));
+	assert_true(got[0] != '\0');
+	mount_fuse_complaint("much too long\n", 14, got, sizeof(got));
+	assert_true(got[0] != '\0' && strlen(got) < sizeof(got));
+}
+
+/* --- what it may not do --------------------------------------------------- */
+
+static int forbidden(void)
+{
+	gid_t group = 0;
+
+	/* Without the right to it: nothing is done, and that is well. */
+	if (setgroups(1, &group) != 0)
+		return 2;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+		return 3;
+	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+		return 4;
+	if (unshare(CLONE_NEWNS) == 0 || errno != EPERM)
+		return 5;
+	return close(open("/dev/null", O_RDONLY | O_CLOEXEC)) == 0 ? 0 : 6;
+}
+
+static void test_forbid(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		        mount_fuse_forbid() < 0)
+			_exit(1);
+		_exit(forbidden());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        TEST(test_good),
+	        TEST(test_read_only),
+	        TEST(test_killed),
+	        TEST(test_not_ntfs),
+	        TEST(test_find),
+	        TEST(test_complaint),
+	        TEST(test_forbid),
+	};
+	struct err err = ERR_INIT;
+
+	if (geteuid() == 0 && mount_private(&err) < 0) {
+		print_error("%s\n", err.message);
+		return 1;
+	}
+	return cmocka_run_group_tests_name("mount_fuse", tests, NULL, NULL);
+}

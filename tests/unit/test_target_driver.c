@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* target_driver and target_guard on a loop device with ntfs-3g: the verdict,
+ * and a driver that stands still under a call of ours. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "clock.h"
+#include "loopdev.h"
+#include "str.h"
+#include "core/target.h"
+#include "core/target_driver.h"
+#include "sys/mount_fuse.h"
+#include "sys/ntfs_volume.h"
+
+#define SIZE (16 * LOOP_MIB)
+
+static char dir[SCRATCH_PATH];
+static char target[SCRATCH_PATH];
+static struct loop loop;
+static struct target t;
+static struct err err;
+
+static int set_up(void **state)
+{
+	(void)state;
+	scratch_make(dir, "driver");
+	scratch_mkdir(dir, "target");
+	(void)str_copy(target, sizeof(target), scratch_path(dir, "target"));
+	loop.fd = -1;
+	t = TARGET_INIT;
+	err = ERR_INIT;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	target_guard_stop(&t);
+	target_done(&t);
+	while (umount2(t.mountpoint, MNT_DETACH) == 0)
+		;
+	if (t.driver) {
+		(void)target_driver_give_up(&t);
+		(void)!target_driver_end(&t, &err);
+	}
+	if (loop.fd >= 0)
+		loop_detach(&loop);
+	scratch_remove(dir);
+	return 0;
+}
+
+static bool mount_it(void)
+{
+	const char *image = scratch_path(dir, "d.img");
+	int fd = open(image, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct mount_request req = {
+	        .device = loop.device, .fstype = "ntfs", .noatime = true};
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	assert_int_equal(close(fd), 0);
+	if (!kernel_has("fuseblk") || !tool_path("ntfs-3g") ||
+	        TOOL("mkntfs", "-q", "-F", "-Q", image) != 0) {
+		print_message("no FUSE or no ntfs-3g\n");
+		return false;
+	}
+	loop_attach(&loop, image, false);
+	(void)str_copy(t.mountpoint, sizeof(t.mountpoint), target);
+	assert_int_equal(disk_probe(loop.device, &t.disk, &err), 0);
+	req.target = t.mountpoint;
+	if (target_driver_mount(&t, &req, NULL, &err) < 0)
+		fail_msg("%s", err.message);
+	t.root_fd = open(t.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(t.root_fd >= 0);
+	return true;
+}
+
+#define NEED_MOUNT()             \
+	do {                     \
+		NEED_LOOP();     \
+		if (!mount_it()) \
+			skip();  \
+	} while (0)
+
+static bool is_dirty(void)
+{
+	struct ntfs_volume v;
+
+	assert_int_equal(ntfs_volume_read(loop.fd, SIZE, &v), 0);
+	return ntfs_volume_is_dirty(&v);
+}
+
+static pid_t driver_pid(void)
+{
+	char path[64];
+	long pid = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+	        (int)getpid());
+	f = fopen(path, "re");
+	assert_non_null(f);
+	/* The first child: the guard comes later. */
+	assert_int_equal(fscanf(f, "%ld", &pid), 1);
+	assert_int_equal(fclose(f), 0);
+	return (pid_t)pid;
+}
+
+static void unmount(void)
+{
+	target_done(&t);
+	if (mount_detach(t.mountpoint, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void test_good(void **state)
+{
+	(void)state;
+	NEED_MOUNT();
+	assert_true(is_dirty());
+	target_guard_start(&t, 600);
+	scratch_write(target, "file", "text");
+	assert_int_equal(target_driver_flush(&t), 0);
+	assert_int_equal(target_driver_check(&t, &err), 0);
+	target_guard_stop(&t);
+	unmount();
+	assert_int_equal(target_driver_end(&t, &err), 0);
+	assert_false(is_dirty());
+	assert_int_equal(t.device_fd, -1);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* An error that somebody has heard of before the end is not forgotten. */
+static void test_failed_before(void **state)
+{
+	(void)state;
+	NEED_MOUNT();
+	t.driver_failed = true;
+	unmount();
+	assert_int_equal(target_driver_end(&t, &err), 0);
+	assert_true(is_dirty());
+}
+
+static void test_dead(void **state)
+{
+	(void)state;
+	NEED_MOUNT();
+	assert_true(target_driver_give_up(&t));
+	assert_int_equal(target_driver_check(&t, &err), -EIO);
+	unmount();
+	assert_int_equal(target_driver_end(&t, &err), -EIO);
+	assert_non_null(strstr(err.meaning, "NOT good"));
+	assert_non_null(strstr(err.action, "chkdsk"));
+	assert_true(is_dirty());
+}
+
+/* A call that would wait for ever fails. */
+static void test_guard(void **state)
+{
+	int64_t began = clock_mono_ms();
+	struct statvfs v;
+
+	(void)state;
+	NEED_MOUNT();
+	target_guard_start(&t, 1);
+	assert_int_equal(kill(driver_pid(), SIGSTOP), 0);
+	assert_int_equal(fstatvfs(t.root_fd, &v), -1);
+	assert_true(clock_mono_ms() - began < 30000);
+	target_guard_stop(&t);
+	unmount();
+	assert_int_equal(target_driver_end(&t, &err), -EIO);
+	assert_true(is_dirty());
+}
+
+static void test_guard_leaves_alone(void **state)
+{
+	int64_t until_ms = clock_mono_ms() + 5000;
+	struct statvfs v;
+
+	(void)state;
+	NEED_MOUNT();
+	/* Idle for much longer than the limit, and asked now and then. */
+	target_guard_start(&t, 1);
+	while (clock_mono_ms() < until_ms) {
+		assert_int_equal(fstatvfs(t.root_fd, &v), 0);
+		(void)usleep(200000);
+	}
+	target_guard_stop(&t);
+	unmount();
+	assert_int_equal(target_driver_end(&t, &err), 0);
+}
+
+static void test_others(void **state)
+{
+	(void)state;
+	assert_false(target_driver_give_up(&t));
+	target_driver_kill(&t);
+	target_driver_forget(&t);
+	target_guard_start(&t, 600);
+	assert_null(t.guard);
+	target_guard_stop(&t);
+	assert_int_equal(target_driver_flush(&t), 0);
+	assert_int_equal(target_driver_check(&t, &err), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        TEST(test_good),
+	        TEST(test_failed_before),
+	        TEST(test_dead),
+	        TEST(test_guard),
+	        TEST(test_guard_leaves_alone),
+	        TEST(test_others),
+	};
+
+	if (geteuid() == 0 && mount_private(&err) < 0) {
+		print_error("%s\n", err.message);
+		return 1;
+	}
+	return cmocka_run_group_tests_name("target_driver", tests, NULL, NULL);
+}
