@@ -27,16 +27,20 @@ int flock(int fd, int operation)
 	return (int)syscall(SYS_flock, fd, operation);
 }
 
-/* And just after. */
+/* And just after the ticket that this is the descriptor of was looked at. */
 static void (*after_fstat)(void);
+static int watched_fd;
 int fstat(int fd, struct stat *st)
 {
 	void (*now)(void) = after_fstat;
 	int r = fstatat(fd, "", st, AT_EMPTY_PATH);
+	struct stat watched;
 
+	if (!now || fstatat(watched_fd, "", &watched, AT_EMPTY_PATH) < 0 ||
+	        watched.st_ino != st->st_ino)
+		return r;
 	after_fstat = NULL;
-	if (now)
-		now();
+	now();
 	return r;
 }
 
@@ -216,6 +220,7 @@ static void gone_before_it_is_read(void **s)
 	for (int i = 0; i < 2; i++) {
 		leaver = open_lease();
 		assert_int_equal(job_queue(&leaver, "leaver", ""), 1);
+		watched_fd = leaver.ticket.fd;
 		after_fstat = leave;
 		stop_at = 0;
 		if (i == 0)
