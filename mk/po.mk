@@ -37,6 +37,6 @@ map:
 # The sources as .clang-format (of Debian 12) wants them.
 format:
 	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/lib/*/*.[ch] \
-		tests/*/*.[ch])
+		tests/*/*.[ch] windows/*.[ch])
 
 .PHONY: map format

@@ -12,5 +12,5 @@ clang-format --version | grep -q 'version 14\.' ||
 while read -r file; do
 	clang-format --style=file "$file" | diff -q "$file" - >/dev/null ||
 		echo "$file: run clang-format -i $file"
-done < <(tree 'src/*.[ch]' 'tests/*.[ch]') | empty 'clang-format agrees'
+done < <(tree 'src/*.[ch]' 'tests/*.[ch]' 'windows/*.[ch]') | empty 'clang-format agrees'
 finish

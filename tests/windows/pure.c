@@ -216,13 +216,12 @@ static void test_settings(void)
 {
 	static struct settings s;
 	static const wchar_t *const wrong[] = {L"hots = a", L"host", L"= a",
-	        L"host = -oProxyCommand=x", L"host = a b", L"host = a;b",
-	        L"host = \u00e4", L"user = -l", L"user =", L"user = a@b",
-	        L"port = 0", L"port = 65536", L"port = 22x", L"port = +22",
-	        L"port =", L"port = 99999999999999999999", L"key = a\"b",
-	        L"key = ${HOME}", L"key = a\tb", L"limit-seconds = 0",
-	        L"limit-seconds = 86401", L"attempts = -1", L"Host = a",
-	        L"[section]"};
+	        L"host = -oX", L"host = a b", L"host = a;b", L"host = \u00e4",
+	        L"user = -l", L"user =", L"user = a@b", L"port = 0",
+	        L"port = 65536", L"port = 22x", L"port = +22", L"port =",
+	        L"port = 99999999999999999999", L"key = a\"b", L"key = ${HOME}",
+	        L"key = a\tb", L"limit-seconds = 0", L"limit-seconds = 86401",
+	        L"attempts = -1", L"Host = a", L"[section]"};
 
 	check(parse(&s, L"") == 0 && s.port == 22 && s.limit_seconds == 540 &&
 	                s.attempts == 3 && wcscmp(s.user, L"root") == 0 &&
