@@ -60,6 +60,8 @@ end_wine()
 start_wine()
 {
 	local free
+	[ "$(uname -m)" = x86_64 ] ||
+		skip_all 'wine runs these programs on x86-64 only'
 	find_wine || skip_all 'wine is not installed (wine64)'
 	free=$(df --output=avail -k "$tmp" | tail -n 1)
 	[ "$free" -gt 1500000 ] ||
