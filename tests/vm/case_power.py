@@ -17,8 +17,10 @@ def poweroff(world, c):
     since = vm.mark()
     vm.plug(disk)
     world.wait_step("copy")
-    locks = vm.sh("systemd-inhibit --list --no-pager")
-    c.has(locks, "asbackup", "a copy holds off sleep and shutdown by a user")
+    # It is started beside the copy, and a little later.
+    status, _ = vm.run("until systemd-inhibit --list --no-pager | "
+                       "grep asbackup; do sleep 0.1; done", 20)
+    c.equal(status, 0, "a copy holds off sleep and shutdown by a user")
     vm.begin("systemctl poweroff")
     vm.wait_off(90)
     ends = [e for e in vm.entries(since, lambda e: world.unit(disk.uuid) in
