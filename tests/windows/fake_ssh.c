@@ -82,10 +82,13 @@ static void hang(bool first)
 {
 	STARTUPINFOW info = {.cb = sizeof(info)};
 	PROCESS_INFORMATION child;
-	wchar_t command[] = L"ssh.exe hang";
+	wchar_t command[2100];
 	wchar_t self[2048];
 
 	if (first && GetModuleFileNameW(NULL, self, 2048)) {
+		wcscpy(command, L"\"");
+		wcscat(command, self);
+		wcscat(command, L"\" hang");
 		CreateProcessW(self, command, NULL, NULL, TRUE, 0, NULL, NULL,
 		        &info, &child);
 	}

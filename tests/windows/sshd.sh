@@ -228,7 +228,7 @@ transfer()
 	local what=$1
 	shift
 	timeout -k 5 30 "$@" > "$tmp/out" 2>&1 < /dev/null
-	is "$([ $? != 0 ] && ls "$tmp/put")" '' "$what puts nothing"
+	is "$(($? != 0)) $(ls "$tmp/put")" '1 ' "$what fails and puts nothing"
 }
 echo "put $tmp/canary $tmp/put/evil" > "$tmp/batch"
 sftp_with() { sftp "${options[@]}" -i "$tmp/$1" -b "$tmp/batch" root@backup; }
@@ -329,11 +329,11 @@ extra=(-o ExitOnForwardFailure=yes -R "0:127.0.0.1:$port")
 as free true
 is "$code" 0 'a free key has -R'
 as veeam 'veeam-lock --remote'
-is "$([ "$code" != 0 ] && called)" '' 'no -R'
+is "$code $(called)" '255 ' 'no -R'
 like "$err" 'remote port forwarding failed' 'it is refused'
 extra=(-o ExitOnForwardFailure=yes -R "$tmp/r.sock:127.0.0.1:$port")
 as veeam 'veeam-lock --remote'
-is "$([ "$code" != 0 ] && called)$(ls "$tmp/r.sock" 2> /dev/null)" '' \
+is "$code $(called)$(ls "$tmp/r.sock" 2> /dev/null)" '255 ' \
 	'no -R to a socket'
 extra=(-o Tunnel=point-to-point -w 0:0)
 as veeam 'veeam-lock --remote'

@@ -107,6 +107,11 @@ is "$code $(remote)" "0 arg:veeam-lock --remote --job ${two/ / --run }" \
 	'ids of a process that is not called Veeam'
 
 ini
+veeam "cmd.exe /s /c \"$(program veeam-lock) & rem $two\""
+is "$(remote)" "arg:veeam-lock --remote --job $job --run $run" \
+	'but those of Veeam count more, though it is further away'
+
+ini
 FAKE_COMMAND=$(program veeam-lock) in_wine "$manager" \
 	"{${job^^}}" "{${run^^}} in quotes"
 is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
@@ -235,11 +240,11 @@ rm "$home/veeam-lock.log.1"
 
 # --- the time limit ---------------------------------------------------------------
 
-# The stand-ins that are at work, by their path; there is one of their own.
+# The stand-ins for ssh.exe that are at work, those of this test alone.
 ssh_processes()
 {
-	grep -lzF 'penssh\ssh.exe' /proc/[0-9]*/cmdline 2> /dev/null
-	grep -lzxF 'ssh.exe' /proc/[0-9]*/cmdline 2> /dev/null
+	grep -lzF 'penssh\ssh.exe' /proc/[0-9]*/cmdline 2> /dev/null |
+		xargs -r grep -lzF "${tmp##*/}" 2> /dev/null
 }
 
 ini 'limit-seconds = 3'
