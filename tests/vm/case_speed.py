@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How long from the disk to the first line of the run, compared with a unit
-that does nothing; what the rule costs udev."""
-import statistics
-
+that does nothing; what the rule costs udev.  The shortest of some rounds
+counts: what else the host does only ever adds to them."""
 from case import case
 
 RULE = """ACTION=="add", SUBSYSTEM=="block", ENV{{ID_FS_UUID}}=="{uuid}", \
@@ -12,10 +11,12 @@ UNIT = """[Service]
 Type=oneshot
 ExecStart=/bin/echo nothing
 """
-ROUNDS = 3
-# The goal is 2.  Emulated, a sandbox and a program with many libraries cost
-# more than they do on a real machine: a guard against getting worse.
-LIMIT = 8
+ROUNDS = 5
+# The goal is 2.  On hosts that had much else to do 1.6 and 2.4 were measured;
+# more than this is not the host.
+LIMIT = 3
+# The rule may cost udev 5 ms, on a machine where /bin/true takes 1 ms.
+RULE_LIMIT = 5
 
 
 def is_attached(entry):
@@ -56,9 +57,9 @@ def speed(world, c):
         copy.append(latency(world, disk, world.unit(disk.uuid)))
         world.ended(disk, since)
         vm.pull(disk)
-    a, b = statistics.median(copy), statistics.median(nothing)
+    a, b = min(copy), min(nothing)
     c.note(f"from the disk to the first line {a:.2f} s, of a unit that does "
-           f"nothing {b:.2f} s: {a / b:.1f} times")
+           f"nothing {b:.2f} s: {a / b:.2f} times")
     c.ok(a <= LIMIT * b,
          f"at most {LIMIT} times as long as a unit that does nothing",
          f"{copy}\n{nothing}")
@@ -66,12 +67,19 @@ def speed(world, c):
           "/etc/udev/rules.d/66-vm.rules; systemctl daemon-reload; "
           "udevadm control --reload")
 
-    times = {}
-    for name, command in (
-            ("match", f"/usr/sbin/asbackup match -q --uuid {other.uuid}"),
-            ("true", "/bin/true")):
-        times[name] = float(vm.sh(
-            f"a=${{EPOCHREALTIME/./}}; for i in {{1..30}}; do {command}; "
-            "done; b=${EPOCHREALTIME/./}; echo $(( (b - a) / 30 ))")) / 1000
-    c.note(f"asbackup match {times['match']:.1f} ms, /bin/true "
-           f"{times['true']:.1f} ms (emulated)")
+    match = fastest(vm, f"/usr/sbin/asbackup match -q --uuid {other.uuid}")
+    true = fastest(vm, "/bin/true")
+    c.note(f"asbackup match {match:.1f} ms, /bin/true {true:.1f} ms "
+           f"(emulated): {match / true:.1f} times")
+    c.ok(match <= RULE_LIMIT * true,
+         f"what the rule runs takes at most {RULE_LIMIT} times as long as "
+         "/bin/true", f"{match} ms, {true} ms")
+
+
+def fastest(vm, command):
+    """Milliseconds of the fastest of many runs."""
+    return int(vm.sh(
+        "least=\nfor i in {1..40}; do\n"
+        f"a=${{EPOCHREALTIME/./}}; {command}; b=${{EPOCHREALTIME/./}}\n"
+        "[ -n \"$least\" ] && [ $((b - a)) -ge \"$least\" ] || "
+        "least=$((b - a))\ndone\necho $least")) / 1000
