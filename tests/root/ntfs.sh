@@ -27,6 +27,9 @@ ntfs_disk()
 	rm -f "$d_img"
 	truncate -s "${1:-64M}" "$d_img"
 	mkntfs -q -F -Q -L 'Monday' "$d_img" > "$tmp/mkntfs" 2>&1
+	# Its own idea of a UUID is the time, and tests run at the same time.
+	head -c 8 /dev/urandom |
+		dd of="$d_img" bs=1 seek=72 conv=notrunc status=none
 	attach "$d_img"
 	d_dev=$dev
 	d_uuid=$(blkid -p -o value -s UUID "$d_dev")
@@ -173,6 +176,16 @@ unlike "$(status .state)" succeeded 'a disk that loses data: not good'
 detach "$d_dev"
 mount -o remount,size=400m "$thin"
 
+# A name that is no UTF-8 cannot be copied; the volume is all right.
+ntfs_disk
+: > "$src/Job A/"$'bad\xff'
+settle
+asb
+failed_with '15 16' 'a name that is no UTF-8'
+is "$(dirty)" 0000 'a name that is no UTF-8: the volume is clean'
+check 'a name that is no UTF-8: no driver is left' no_driver
+detach "$d_dev"
+
 # The driver is killed in the middle.
 ntfs_disk
 slow_copy 6
@@ -196,7 +209,25 @@ check 'a driver that hangs: in time' [ $((SECONDS - began)) -lt 60 ]
 bad 'a driver that hangs' '15 18'
 detach "$d_dev"
 
-# We are killed.
+# We are killed: alone, with all children at once, and with a driver that
+# stands still.  A driver that is the last to die must not wait for itself.
+for how in alone together stopped; do
+	for i in 1 2 3; do
+		ntfs_disk
+		slow_copy 4
+		asb_start
+		await_run "$copying"
+		all=$asb_pid
+		[ "$how" = alone ] || all="$all $(pgrep -f "$d_uuid")"
+		[ "$how" != stopped ] || kill -STOP "$(driver)"
+		# shellcheck disable=SC2086 # a list
+		kill -KILL $all
+		asb_wait
+		check "killed $how, $i: nothing holds the disk" \
+			until_true 10 free_disk "$d_dev"
+		detach "$d_dev"
+	done
+done
 ntfs_disk
 slow_copy 6
 asb_start

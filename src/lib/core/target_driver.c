@@ -180,6 +180,12 @@ int target_driver_mount(struct target *t, const struct mount_request *req,
 	return r;
 }
 
+int target_driver_separate(const struct target *t, struct err *err)
+{
+	return t->driver ? mount_fuse_separate(t->driver, t->mountpoint, err)
+	                 : 0;
+}
+
 /* --- at work -------------------------------------------------------------- */
 
 int target_driver_flush(const struct target *t)

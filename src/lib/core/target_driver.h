@@ -17,6 +17,10 @@ struct target;
 int target_driver_mount(struct target *t, const struct mount_request *req,
         const char **ret_missing, struct err *err) _must_check_;
 
+/* After it, unless others are to see the mount: see mount_fuse_separate().
+ * When this fails, it is for target_unmount() to tidy up. */
+int target_driver_separate(const struct target *t, struct err *err);
+
 /* Every page of the device on the disk?  The one who asks hears of an error,
  * the next does not.  May hang. */
 int target_driver_flush(const struct target *t) _must_check_;

@@ -293,6 +293,8 @@ int target_mount(struct target *t, const struct settings *s, bool read_only,
 	if (r < 0)
 		return r;
 	r = attach(t, read_only, err);
+	if (r == 0 && !s->mount_visible)
+		r = target_driver_separate(t, err);
 	if (r < 0)
 		return r;
 	r = open_root(t, err);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,20 +79,18 @@ static bool is_usual(const char *line, size_t len)
 	        "Cmdline options: ", "Mount options: ", "Unmounting ",
 	        "Global ownership and permissions enforced",
 	        "Ownership and permissions disabled", "Permissions cache : "};
-	/* What the caller asked for could not be done, and he was told. */
-	static const char *const told[] = {": No space left on device",
-	        ": Invalid or incomplete multibyte or wide character"};
+	/* A name that is no UTF-8: the caller was told, and nothing is written
+	 * before.  (Not a full disk: what was begun then may be half done.) */
+	static const char told[] =
+	        ": Invalid or incomplete multibyte or wide character";
+	size_t n = strlen(told);
 
 	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
 		if (len >= strlen(usual[i]) &&
 		        memcmp(line, usual[i], strlen(usual[i])) == 0)
 			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
-		size_t n = strlen(told[i]);
-
-		if (len >= n && memcmp(line + len - n, told[i], n) == 0)
-			return true;
-	}
+	if (len >= n && memcmp(line + len - n, told, n) == 0)
+		return true;
 	return len == 0;
 }
 
@@ -349,6 +348,52 @@ int mount_fuse_start(const char *path, const struct mount_request *req,
 		r = explain(m, &at, &res, err);
 	discard(m);
 	return r;
+}
+
+/* --- two namespaces ------------------------------------------------------- */
+
+struct removal {
+	const struct mount_fuse *m;
+	const char *target;
+};
+
+/* In a child, which alone goes there. */
+static int remove_task(void *arg, void *reply, struct err *err)
+{
+	const struct removal *r = arg;
+	_cleanup_close_ int ns = -1;
+	char path[64];
+
+	(void)reply;
+	(void)err;
+	(void)snprintf(path, sizeof path, "/proc/%d/ns/mnt",
+	        (int)proc_pid(r->m->program));
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0 ||
+	        umount2(r->target, MNT_DETACH) < 0)
+		return -errno;
+	return 0;
+}
+
+int mount_fuse_separate(
+        const struct mount_fuse *m, const char *target, struct err *err)
+{
+	struct removal removal = {.m = m, .target = target};
+	struct proc_task task = {
+	        .name = "mount",
+	        .fn = remove_task,
+	        .arg = &removal,
+	        .timeout_ms = GRACE_MS,
+	        .ignore_signals = true,
+	};
+	int r = mount_private(err);
+
+	/* From a slave or private mount nothing comes back to ours. */
+	if (r == 0)
+		r = proc_task(&task, err);
+	return r < 0 ? err_sys(err, r, "%s",
+	                       _("cannot set up the mount namespace"))
+	             : 0;
 }
 
 /* --- ending --------------------------------------------------------------- */

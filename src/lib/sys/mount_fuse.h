@@ -53,6 +53,16 @@ int mount_fuse_start(const char *path, const struct mount_request *req,
         const struct mount_fuse_options *opt, struct mount_fuse **ret,
         const char **ret_missing, struct err *err) _must_check_;
 
+/*
+ * The driver out of the way of our mount, for a process in a namespace of its
+ * own (mount_private()): puts the caller into another one and takes the mount
+ * out of the driver's.  Otherwise a driver that is the last to die would, at
+ * its death, unmount what it serves, and wait for its own answer for ever.
+ * Before anything is opened on @target, and before other children are started.
+ */
+int mount_fuse_separate(const struct mount_fuse *m, const char *target,
+        struct err *err) _must_check_;
+
 /* Ends a driver that does not answer: who waits for it gets an error at once.
  * Also in a child of ours. */
 void mount_fuse_kill(const struct mount_fuse *m);
