@@ -89,7 +89,7 @@ int session_close(struct session *s, int code)
 	}
 	manifest_close(s->manifest);
 	ledger_close(s->ledger);
-	proc_task_hide_fd(-1);
+	proc_task_show_fd(s->run_lock_fd);
 	util_closep(&s->run_lock_fd);
 	settings_free(s->settings);
 	return code;

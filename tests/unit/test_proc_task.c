@@ -413,11 +413,54 @@ static void test_hidden_fd(void **state)
 	task.arg = p + 1;
 	assert_int_equal(run_task(&task, NULL), 0);
 
-	proc_task_hide_fd(-1);
+	proc_task_show_fd(p[0]);
 	task.arg = p;
 	assert_int_equal(run_task(&task, NULL), 0);
 	(void)close(p[0]);
 	(void)close(p[1]);
+}
+
+static int seven(void *arg, void *reply, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	*(int *)reply = 7;
+	return 0;
+}
+
+static int ask_another(void *arg, void *reply, struct err *err)
+{
+	struct proc_task task = {.name = "seven",
+	        .fn = seven,
+	        .reply = reply,
+	        .reply_size = sizeof(int)};
+
+	(void)arg;
+	return proc_task(&task, err);
+}
+
+/* The number that became free is given to the pipe of the next task. */
+static void test_hidden_fd_nested(void **state)
+{
+	int fds[8], reply = 0;
+	struct proc_task task = {.name = "ask",
+	        .fn = ask_another,
+	        .reply = &reply,
+	        .reply_size = sizeof reply};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		assert_true(fds[i] >= 0);
+	}
+	proc_task_hide_fd(fds[0]);
+	proc_task_hide_fd(fds[1]);
+	assert_int_equal(run_task(&task, NULL), 0);
+	assert_int_equal(reply, 7);
+	proc_task_show_fd(fds[0]);
+	proc_task_show_fd(fds[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		(void)close(fds[i]);
 }
 
 static int has_notify_socket(void *arg, void *reply, struct err *err)
@@ -476,6 +519,7 @@ int main(void)
 	        cmocka_unit_test(test_crash),
 	        cmocka_unit_test(test_dies_with_parent),
 	        cmocka_unit_test(test_hidden_fd),
+	        cmocka_unit_test(test_hidden_fd_nested),
 	        cmocka_unit_test(test_no_pipe),
 	        cmocka_unit_test(test_no_notify),
 	};

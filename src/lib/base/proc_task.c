@@ -26,11 +26,25 @@ struct proc_running {
 };
 
 /* Of the whole process, as descriptors are. */
-static int hidden_fd = -1;
+static int hidden[4] = {-1, -1, -1, -1};
+
+static void replace_hidden(int old, int new)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+		if (hidden[i] == old) {
+			hidden[i] = new;
+			return;
+		}
+}
 
 void proc_task_hide_fd(int fd)
 {
-	hidden_fd = fd;
+	replace_hidden(-1, fd);
+}
+
+void proc_task_show_fd(int fd)
+{
+	replace_hidden(fd, -1);
 }
 
 /* --- in the child --------------------------------------------------------- */
@@ -52,6 +66,13 @@ static bool write_all(int fd, const void *data, size_t len)
 	return true;
 }
 
+/* And forgets them: a task of this task may get the same numbers. */
+static void close_hidden(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+		util_closep(&hidden[i]);
+}
+
 /* _exit, because what the parent registered with atexit() and what waits in
  * its stdio buffers is the parent's. */
 static _Noreturn void child(struct proc_running *r)
@@ -59,8 +80,7 @@ static _Noreturn void child(struct proc_running *r)
 	const struct proc_task *task = &r->task;
 	struct answer *a = (struct answer *)(void *)r->data;
 
-	if (hidden_fd >= 0)
-		(void)close(hidden_fd);
+	close_hidden();
 	proc_child_attach(&r->pipe);
 	proc_child_signals(false);
 	/* systemd listens to the main process alone, and complains of others;
