@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* asbackup: parses the command line, starts a command, hands on its exit code.
  * The work is elsewhere. */
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "i18n.h"
 #include "log.h"
 #include "num.h"
 #include "sig.h"
+#include "startup.h"
 #include "str.h"
 #include "util.h"
 #include "version.h"
@@ -282,30 +278,6 @@ static void check_option(const struct command *cmd, int c)
 	usage(_("there is no '%s'"), text);
 }
 
-/* Standard descriptors must be open: otherwise the first file that is opened
- * becomes "standard error" and is written to. */
-static void open_std_fds(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
-}
-
-/* A core dump would hold the mail password. */
-static void forbid_core_dumps(void)
-{
-	const struct rlimit none = {0, 0};
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-	/* Not for others than root: /proc/self would be closed to them. */
-	if (geteuid() == 0)
-		(void)prctl(PR_SET_DUMPABLE, 0);
-}
-
 struct parsed {
 	int given[64];
 	size_t len;
@@ -348,11 +320,7 @@ int main(int argc, char **argv)
 	const struct command *cmd;
 	struct err err = ERR_INIT;
 
-	open_std_fds();
-	forbid_core_dumps();
-	umask(022);
-	i18n_init();
-	log_init(LOG_LEVEL_NOTICE);
+	startup();
 	parse(argc, argv, &cli, &p);
 	if (argc - optind > 1)
 		usage(_("too many arguments: '%s'"), argv[optind + 1]);
