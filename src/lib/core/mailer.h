@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "err.h"
+#include "util.h"
 
 struct attach_log;
 struct settings;
@@ -32,6 +33,11 @@ struct mailer_message {
  */
 int mailer_send(const struct settings *s, const struct mailer_message *m,
         struct err *err);
+
+/* Only into the spool; whoever sends next (asbackup-mail.timer) sends it.
+ * *ret_path (free()) is where it lies.  0 or negative errno. */
+int mailer_keep(const struct settings *s, const struct mailer_message *m,
+        char **ret_path, struct err *err) _must_check_;
 
 /* A mail that says nothing but that mails arrive, to the sysops and, unless
  * @disk is NULL, to those who hear of that disk. As mailer_send(). */
