@@ -87,9 +87,19 @@ int lease_open_existing(
 	return lockdir_open_existing(&l->dir, path, err);
 }
 
-void lease_close(struct lease *l)
+void lease_leave_queue(struct lease *l)
 {
 	ticket_drop(l->dir.queue_fd, &l->ticket);
+}
+
+int lease_fd(const struct lease *l)
+{
+	return l->inotify_fd;
+}
+
+void lease_close(struct lease *l)
+{
+	lease_leave_queue(l);
 	util_closep(&l->untouched_fd);
 	util_closep(&l->inotify_fd);
 	lockdir_close(&l->dir);
@@ -101,6 +111,11 @@ void lease_close(struct lease *l)
 bool lease_is_copying(const struct lease *l)
 {
 	return lockfile_is_held(l->dir.fd, "copy");
+}
+
+int lease_copy_holder(const struct lease *l, struct lease_record *ret)
+{
+	return lease_file_read(l->dir.fd, "copy", ret);
 }
 
 struct listing {

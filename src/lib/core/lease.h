@@ -74,6 +74,11 @@ int lease_open_existing(struct lease *l, const char *path, int64_t ttl_s,
 /* Closes it; a ticket that is still ours goes, a copy's lock is left alone. */
 void lease_close(struct lease *l);
 
+/* Our ticket goes, if we have one. */
+void lease_leave_queue(struct lease *l);
+/* Readable when something changed that may let us go on; -1: look now and
+ * then. */
+int lease_fd(const struct lease *l);
 /* Until something changed that may let us go on, @timeout_ms (at most) or a
  * signal.  May return early. */
 void lease_wait(struct lease *l, int timeout_ms);
@@ -81,7 +86,7 @@ void lease_wait(struct lease *l, int timeout_ms);
 /* --- the copy ---------------------------------------------------------------
  */
 
-/* C1. */
+/* C1.  On a full disk without a ticket: behind everybody, and unseen. */
 int lease_copy_queue(struct lease *l, const struct lease_record *rec,
         struct err *err) _must_check_;
 /*
@@ -144,6 +149,9 @@ int lease_list(struct lease *l,
         struct err *err) _must_check_;
 /* Somebody holds the copy's lock. */
 bool lease_is_copying(const struct lease *l);
+/* Who copies, as the copy has told (job is its disk). 0; -ENOENT or -EBADMSG:
+ * there is no telling. */
+int lease_copy_holder(const struct lease *l, struct lease_record *ret);
 /* Reaps, and says so by on_reaped. */
 int lease_clean(struct lease *l, struct err *err) _must_check_;
 

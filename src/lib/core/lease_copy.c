@@ -22,9 +22,16 @@ int lease_copy_queue(
 	if (gate < 0)
 		return gate;
 	r = lease_reap(l, err);
-	return r < 0 ? r
-	             : ticket_take(l->dir.queue_fd, TICKET_COPY, rec,
-	                       &l->ticket, err);
+	if (r == 0)
+		r = ticket_take(
+		        l->dir.queue_fd, TICKET_COPY, rec, &l->ticket, err);
+	if (r != -ENOSPC)
+		return r;
+	/* Without a place it comes after everybody who has one. */
+	if (err)
+		*err = ERR_INIT;
+	l->ticket.place = UINT64_MAX;
+	return 0;
 }
 
 /* --- C2 ---------------------------------------------------------------------

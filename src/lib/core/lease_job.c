@@ -46,6 +46,27 @@ static int is_blocked(
 	return ticket_each(l->dir.queue_fd, is_older_copy, &l->ticket, err);
 }
 
+/* Both runs are known: the earlier one is over, or this one would not begin.  A
+ * copy that waits for it need not wait any longer. */
+static int supersede(
+        struct lease *l, const struct lease_record *rec, struct err *err)
+{
+	struct lease_record old;
+	char name[LEASE_NAME_MAX];
+
+	if (!rec->run[0] ||
+	        lease_file_read(l->dir.lease_fd,
+	                lease_record_name(name, rec->job), &old) < 0 ||
+	        !old.run[0] || str_eq(old.run, rec->run))
+		return 0;
+	if (unlinkat(l->dir.lease_fd, name, 0) < 0 && errno != ENOENT)
+		return err_sys(err, -errno,
+		        _("cannot remove the lease of the job %s"), rec->job);
+	if (l->on_reaped)
+		l->on_reaped(rec->job, LEASE_SUPERSEDED, l->arg);
+	return 0;
+}
+
 static void tell_superseded(struct lease *l, const struct lease_record *rec)
 {
 	struct lease_record old;
@@ -82,6 +103,8 @@ int lease_job_queue(
 	if (gate < 0)
 		return gate;
 	r = lease_reap_queue(l, err);
+	if (r == 0)
+		r = supersede(l, rec, err);
 	if (r == 0)
 		r = is_blocked(l, rec, err);
 	if (r == 0)

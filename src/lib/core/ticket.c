@@ -208,9 +208,14 @@ int ticket_take(int queue_fd, enum ticket_kind kind,
 	r = write_record(ret->fd, rec);
 	if (r == 0 && renameat(queue_fd, temp, queue_fd, ret->name) < 0)
 		r = -errno;
+	/* A job elsewhere goes on when the power fails here: its ticket has to
+	 * be there afterwards. */
+	if (r == 0 && fsync(queue_fd) < 0)
+		r = -errno;
 	if (r == 0)
 		return 0;
 	(void)unlinkat(queue_fd, temp, 0);
+	(void)unlinkat(queue_fd, ret->name, 0);
 	util_closep(&ret->fd);
 	return err_sys(err, r, "%s", _("cannot join the queue"));
 }
