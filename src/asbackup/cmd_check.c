@@ -16,6 +16,7 @@
 #include "core/exitcode.h"
 #include "core/guard.h"
 #include "core/jobs.h"
+#include "core/lease.h"
 #include "core/mailer.h"
 #include "core/precheck.h"
 #include "core/rsync_cmd.h"
@@ -132,29 +133,59 @@ static void check_source(struct check *c)
 		good(c, _("source"), c->s->source);
 }
 
-static void check_locks(struct check *c)
+static int count_job(const struct lease_entry *e, void *arg)
+{
+	size_t *jobs = arg;
+
+	if (e->kind == LEASE_ENTRY_LEASE && e->verdict == LEASE_LIVE)
+		(*jobs)++;
+	return 0;
+}
+
+static int count_leases(struct check *c, size_t *ret, struct err *err)
+{
+	_cleanup_free_ char *dir = settings_lock_dir(c->s);
+	struct lease l = LEASE_INIT;
+	int r;
+
+	if (!dir)
+		return err_nomem(err);
+	r = lease_open(&l, dir, c->s->lease_hours * 3600, err);
+	if (r == 0)
+		r = lease_list(&l, count_job, ret, err);
+	lease_close(&l);
+	return r;
+}
+
+static int count_old(struct check *c, size_t *ret, struct err *err)
 {
 	_cleanup_strv_ struct strv dirs = STRV_INIT, names = STRV_INIT;
-	struct err err = ERR_INIT;
 	struct jobs *jobs = NULL;
+	int r;
 
 	if (settings_veeam_lock_dirs(c->s, &dirs) < 0)
-		return;
-	if (dirs.len == 0) {
-		note(c, _("Veeam's lock files"),
-		        _("no directory is configured: a copy would not wait "
-		          "for Veeam jobs"));
-		return;
-	}
-	if (jobs_open(&dirs, &jobs, &err) < 0 ||
-	        jobs_list(jobs, &names, &err) < 0)
-		failed(c, _("Veeam's lock files"), EXITCODE_VEEAM, &err);
-	else if (names.len > 0)
-		note(c, _("Veeam's lock files"),
+		return err_nomem(err);
+	r = jobs_open(&dirs, &jobs, err);
+	if (r == 0)
+		r = jobs_list(jobs, &names, err);
+	*ret += names.len;
+	jobs_free(jobs);
+	return r;
+}
+
+static void check_locks(struct check *c)
+{
+	_cleanup_free_ char *dir = settings_lock_dir(c->s);
+	struct err err = ERR_INIT;
+	size_t jobs = 0;
+
+	if (count_old(c, &jobs, &err) < 0 || count_leases(c, &jobs, &err) < 0)
+		failed(c, _("Veeam's locks"), EXITCODE_VEEAM, &err);
+	else if (jobs > 0)
+		note(c, _("Veeam's locks"),
 		        _("a Veeam job is running; a copy would wait"));
 	else
-		good(c, _("Veeam's lock files"), dirs.items[0]);
-	jobs_free(jobs);
+		good(c, _("Veeam's locks"), dir);
 }
 
 static void check_disk(struct check *c)

@@ -99,11 +99,13 @@ early_flush_begun()
 }
 early_flush_hangs() { grep '^State:.D' "/proc/$early/status"; }
 
-# A disk that hangs when both rsync and the early flush are at work.
+# A disk that hangs when both rsync and the early flush are at work; with more to
+# read back afterwards or not: hangs_at_early_flush PERCENT
 hangs_at_early_flush()
 {
-	local what='a disk that hangs at the early flush'
+	local what="a disk that hangs at the early flush, $1 % to read back"
 	about_to_hang "$what"
+	conf Backup verify-share-percent "$1"
 	big_copy 10M
 	asb_start
 	await_early_flush && ok "$what: reached" || not_ok "$what: reached"
@@ -258,7 +260,8 @@ unreadable_disk()
 }
 
 hangs
-hangs_at_early_flush
+hangs_at_early_flush 5
+hangs_at_early_flush 0
 gone_at_early_flush
 hangs_at_marker
 hangs_at_flush

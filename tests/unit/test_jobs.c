@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,10 +14,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "clock.h"
 #include "core/jobs.h"
 #include "scratch.h"
-#include "sig.h"
 
 #define LONG_MS 60000 /* for what must not happen */
 
@@ -163,7 +160,6 @@ static void no_directories(void **state)
 
 	(void)state;
 	assert_int_equal(jobs_open(&none, &j, &err), 0);
-	assert_int_equal(jobs_wait(j, 0, NULL, NULL, &err), 0);
 	assert_int_equal(jobs_mark(j, &err), 0);
 	assert_int_equal(jobs_overlap(j, name, &err), 0);
 	jobs_free(j);
@@ -275,7 +271,6 @@ static void directory_removed(void **state)
 	assert_true(overlap() < 0);
 	assert_true(err.message[0]);
 	assert_true(jobs_list(jobs, &names, &err) < 0);
-	assert_true(jobs_wait(jobs, 0, NULL, NULL, &err) < 0);
 	assert_true(jobs_mark(jobs, &err) < 0);
 }
 
@@ -337,160 +332,6 @@ static void without_events(void **state)
 	assert_string_equal(name, "?");
 }
 
-/* --- waiting -------------------------------------------------------------- */
-
-struct seen {
-	int calls;
-	size_t len;
-	int tell_fd; /* a byte for each call */
-};
-
-static void on_wait(const struct strv *names, void *arg)
-{
-	struct seen *s = arg;
-
-	s->calls++;
-	s->len = names->len;
-	if (s->tell_fd >= 0)
-		assert_int_equal(write(s->tell_fd, "x", 1), 1);
-}
-
-static void no_wait(void **state)
-{
-	struct seen seen = {.tell_fd = -1};
-
-	(void)state;
-	assert_int_equal(jobs_wait(jobs, 0, on_wait, &seen, &err), 0);
-	assert_int_equal(seen.calls, 0);
-}
-
-static void times_out(void **state)
-{
-	struct seen seen = {.tell_fd = -1};
-
-	(void)state;
-	lock("other/a.lock");
-	assert_int_equal(jobs_wait(jobs, 0, on_wait, &seen, &err), -ETIMEDOUT);
-	assert_non_null(strstr(err.message, "a.lock"));
-	assert_int_equal(seen.calls, 1);
-	assert_int_equal(jobs_wait(jobs, 50, on_wait, &seen, &err), -ETIMEDOUT);
-	assert_int_equal(seen.calls, 2);
-	assert_int_equal(seen.len, 1);
-}
-
-/* Unlinks each of @files after a byte came from @fd. */
-static pid_t unlocker(int fd, const char *const *files)
-{
-	pid_t pid = fork();
-	char c;
-
-	assert_true(pid >= 0);
-	if (pid > 0)
-		return pid;
-	for (; *files; files++)
-		if (read(fd, &c, 1) != 1 ||
-		        unlink(scratch_path(dir, *files)) < 0)
-			_exit(1);
-	_exit(0);
-}
-
-/* By the event: the look every few seconds would be seen in the time. */
-static void ends_with_the_last_lock(void **state)
-{
-	static const char *const files[] = {
-	        "other/a.lock", "new/locks/b.lock", NULL};
-	struct seen seen = {.calls = 0};
-	int p[2], status;
-	int64_t began;
-	pid_t pid;
-
-	(void)state;
-	lock("other/a.lock");
-	lock("new/locks/b.lock");
-	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-	seen.tell_fd = p[1];
-	pid = unlocker(p[0], files);
-	began = clock_mono_ms();
-	assert_int_equal(jobs_wait(jobs, LONG_MS, on_wait, &seen, &err), 0);
-	assert_true(clock_mono_ms() - began < 4500);
-	assert_int_equal(seen.calls, 2);
-	assert_int_equal(seen.len, 1);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	(void)close(p[0]);
-	(void)close(p[1]);
-}
-
-static void stop_us(const struct strv *names, void *arg)
-{
-	(void)names;
-	(void)arg;
-	(void)kill(getpid(), SIGTERM);
-}
-
-static void ended_by_a_signal(void **state)
-{
-	(void)state;
-	lock("other/a.lock");
-	assert_int_equal(jobs_wait(jobs, LONG_MS, stop_us, NULL, &err), -EINTR);
-	assert_int_equal(sig_caught(), SIGTERM);
-	sig_reset();
-}
-
-static int count_to_two(void *arg)
-{
-	int *calls = arg;
-
-	/* A change wakes the wait: it looks again. */
-	if (++*calls == 1)
-		lock("other/b.lock");
-	return *calls == 2 ? -1 : 0;
-}
-
-static void given_up(void **state)
-{
-	int calls = 0;
-
-	(void)state;
-	lock("other/a.lock");
-	jobs_on_look(jobs, count_to_two, &calls);
-	assert_int_equal(
-	        jobs_wait(jobs, LONG_MS, NULL, NULL, &err), -ECANCELED);
-	assert_int_equal(calls, 2);
-	assert_true(err.message[0]);
-}
-
-/* It comes while poll(2) sleeps. */
-static void woken_by_a_signal(void **state)
-{
-	int p[2], status;
-	struct seen seen = {.calls = 0};
-	pid_t pid, parent = getpid();
-	int64_t began = clock_mono_ms();
-
-	(void)state;
-	lock("other/a.lock");
-	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-	seen.tell_fd = p[1];
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		char c;
-
-		if (read(p[0], &c, 1) != 1)
-			_exit(1);
-		_exit(kill(parent, SIGINT) < 0);
-	}
-	assert_int_equal(
-	        jobs_wait(jobs, LONG_MS, on_wait, &seen, &err), -EINTR);
-	assert_true(clock_mono_ms() - began < 4500);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	sig_reset();
-	(void)close(p[0]);
-	(void)close(p[1]);
-}
-
 static void event_can_be_polled(void **state)
 {
 	struct pollfd p = {.fd = jobs_fd(jobs), .events = POLLIN};
@@ -500,6 +341,9 @@ static void event_can_be_polled(void **state)
 	assert_int_equal(poll(&p, 1, 0), 0);
 	lock("other/a.lock");
 	assert_int_equal(poll(&p, 1, LONG_MS), 1);
+	jobs_drain(jobs);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(overlap(), 1);
 }
 
 int main(void)
@@ -523,16 +367,8 @@ int main(void)
 	        T(directory_moved_away),
 	        T(parent_moved_away),
 	        T(without_events),
-	        T(no_wait),
-	        T(times_out),
-	        T(ends_with_the_last_lock),
-	        T(ended_by_a_signal),
-	        T(given_up),
-	        T(woken_by_a_signal),
 	        T(event_can_be_polled),
 	};
 
-	if (sig_init(NULL) < 0)
-		return 1;
 	return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
 }

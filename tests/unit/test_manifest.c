@@ -932,6 +932,27 @@ static void damaged_with_a_log(void **unused)
 	manifest_closep(&m);
 }
 
+static void set_aside(void **unused)
+{
+	struct manifest *m = open_it();
+	struct manifest_totals t;
+	struct err err = ERR_INIT;
+
+	(void)unused;
+	fill(m);
+	manifest_closep(&m);
+	OK(manifest_set_aside(state, UUID, &err));
+	assert_int_equal(access(file_path(""), F_OK), -1);
+	assert_int_equal(access(file_path(".damaged"), F_OK), 0);
+	/* There is none any more. */
+	OK(manifest_set_aside(state, UUID, &err));
+	assert_int_equal(manifest_set_aside(state, "../x", &err), -EINVAL);
+	m = open_it();
+	OK(manifest_totals(m, &t, &err));
+	assert_int_equal(t.files, 0);
+	manifest_closep(&m);
+}
+
 static void damaged_and_read_only(void **unused)
 {
 	struct manifest *m = open_it();
@@ -978,6 +999,7 @@ int main(void)
 	        T(failed_write_sticks),
 	        T(damaged_files),
 	        T(damaged_with_a_log),
+	        T(set_aside),
 	        T(damaged_and_read_only),
 	};
 

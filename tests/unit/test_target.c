@@ -565,6 +565,22 @@ static void early_that_hangs(void **state)
 	ok(target_unmount(&t, &err));
 }
 
+/* Of a disk that is known to hang nobody waits for it any more. */
+static void early_known_to_hang(void **state)
+{
+	int64_t began;
+
+	(void)state;
+	sync_mode = SYNC_HANGS;
+	begin_early();
+	await_round();
+	t.hangs = true;
+	began = clock_mono_ms();
+	assert_told(target_flush(&t, 60, NULL, NULL, &err), -ETIMEDOUT);
+	assert_true(clock_mono_ms() - began < 30000);
+	ok(target_unmount(&t, &err));
+}
+
 static int stop(void *arg)
 {
 	(void)arg;
@@ -646,6 +662,7 @@ int main(void)
 	        T(early_ended_by_unmount),
 	        T(early_error),
 	        T(early_that_hangs),
+	        T(early_known_to_hang),
 	        T(pulled_out),
 	        T(another_mount),
 	        T(became_read_only),

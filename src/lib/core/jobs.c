@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "i18n.h"
-#include "notify.h"
 #include "path.h"
-#include "sig.h"
 #include "util.h"
-
-/* How often to look where the kernel cannot tell (or overflowed). */
-#define LOOK_AGAIN_MS 5000
 
 /* Which directory it was at jobs_mark(), and when it was last changed. */
 struct place {
@@ -33,8 +26,6 @@ struct jobs {
 	struct strv dirs;
 	struct place *places; /* one for each of dirs */
 	int inotify_fd;
-	int (*on_look)(void *arg);
-	void *look_arg;
 	bool seen;      /* a lock file appeared since jobs_mark() */
 	char name[256]; /* its name */
 };
@@ -56,8 +47,8 @@ static int watch(struct jobs *j, const char *dir)
 }
 
 /* Also for a directory that was made anew since: the watch was on the old
- * one.  No inotify left is no reason to fail: LOOK_AGAIN_MS and the time of
- * the directory do it, too. */
+ * one.  No inotify left is no reason to fail: looking now and then and the
+ * time of the directory do it, too. */
 static int look_at_place(struct jobs *j, size_t i, struct err *err)
 {
 	const char *dir = j->dirs.items[i];
@@ -202,7 +193,7 @@ static void note_event(struct jobs *j, const struct inotify_event *ev)
 	(void)str_copy(j->name, sizeof j->name, ev->name);
 }
 
-static void drain(struct jobs *j)
+void jobs_drain(struct jobs *j)
 {
 	_Alignas(struct inotify_event) char buf[8192];
 	ssize_t n;
@@ -219,76 +210,6 @@ static void drain(struct jobs *j)
 		}
 }
 
-static bool same_names(const struct strv *a, const struct strv *b)
-{
-	if (a->len != b->len)
-		return false;
-	for (size_t i = 0; i < a->len; i++)
-		if (!strv_has(b, a->items[i]))
-			return false;
-	return true;
-}
-
-/* Until something changes, @timeout_ms is over or a signal comes. */
-static int wait_change(struct jobs *j, int64_t timeout_ms)
-{
-	struct pollfd fds[2] = {
-	        {.fd = j->inotify_fd, .events = POLLIN},
-	        {.fd = sig_fd(), .events = POLLIN},
-	};
-	int ms = timeout_ms < LOOK_AGAIN_MS ? (int)timeout_ms : LOOK_AGAIN_MS;
-
-	notify_watchdog();
-	if (poll(fds, ARRAY_SIZE(fds), ms) < 0 && errno != EINTR)
-		return -errno;
-	drain(j);
-	return 0;
-}
-
-void jobs_on_look(struct jobs *j, int (*fn)(void *arg), void *arg)
-{
-	j->on_look = fn;
-	j->look_arg = arg;
-}
-
-int jobs_wait(struct jobs *j, int64_t timeout_ms,
-        void (*on_wait)(const struct strv *names, void *arg), void *arg,
-        struct err *err)
-{
-	int64_t deadline = clock_mono_ms() + timeout_ms;
-	_cleanup_strv_ struct strv shown = STRV_INIT;
-	int r;
-
-	for (;;) {
-		_cleanup_strv_ struct strv names = STRV_INIT;
-		int64_t left = deadline - clock_mono_ms();
-
-		r = jobs_list(j, &names, err);
-		if (r < 0)
-			return r;
-		if (names.len == 0)
-			return 0;
-		if (on_wait && !same_names(&names, &shown))
-			on_wait(&names, arg);
-		if (sig_caught())
-			return err_set(err, -EINTR, "%s",
-			        _("the wait for Veeam was interrupted"));
-		if (left <= 0)
-			return err_set(err, -ETIMEDOUT,
-			        _("Veeam jobs are still running: %s"),
-			        names.items[0]);
-		if (j->on_look && j->on_look(j->look_arg) != 0)
-			return err_set(err, -ECANCELED, "%s",
-			        _("the wait for Veeam was given up"));
-		r = wait_change(j, left);
-		if (r < 0)
-			return err_sys(err, r, "%s", _("waiting for Veeam"));
-		strv_done(&shown);
-		shown = names;
-		names = STRV_INIT;
-	}
-}
-
 int jobs_mark(struct jobs *j, struct err *err)
 {
 	for (size_t i = 0; i < j->dirs.len; i++) {
@@ -296,7 +217,7 @@ int jobs_mark(struct jobs *j, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	drain(j);
+	jobs_drain(j);
 	j->seen = false;
 	j->name[0] = '\0';
 	return 0;
@@ -326,7 +247,7 @@ int jobs_overlap(struct jobs *j, char *ret_name, struct err *err)
 	int r;
 
 	ret_name[0] = '\0';
-	drain(j);
+	jobs_drain(j);
 	compare_places(j);
 	r = jobs_list(j, &names, err);
 	if (r < 0)

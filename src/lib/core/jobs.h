@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * jobs: Veeam jobs that are running, as told by lock files.
+ * jobs: Veeam jobs that are running, as told by old lock files.
  *
- * A job is a "*.lock" file in one of the configured directories (made by
- * veeam-lock or, empty and named by time, by the old script).  The directories
+ * A job is a "*.lock" file in one of the configured directories: empty and
+ * named by time, made by the old script, or by hand.  The directories
  * are watched from jobs_open() on, so that a job that came and went unseen is
  * known as an overlap all the same.
  */
@@ -31,16 +31,8 @@ int jobs_list(struct jobs *j, struct strv *ret, struct err *err) _must_check_;
  * watched (then look every few seconds). */
 int jobs_fd(const struct jobs *j);
 
-/* Waits until no job is running, @timeout_ms is over (-ETIMEDOUT) or a signal
- * asks for the end (-EINTR). @on_wait is called with the names at once and
- * whenever they change, may be NULL. */
-int jobs_wait(struct jobs *j, int64_t timeout_ms,
-        void (*on_wait)(const struct strv *names, void *arg), void *arg,
-        struct err *err) _must_check_;
-
-/* @fn is called about every five seconds of a wait, and whenever something
- * changes; non-zero ends the wait (-ECANCELED). */
-void jobs_on_look(struct jobs *j, int (*fn)(void *arg), void *arg);
+/* Takes note of what has happened; jobs_fd() is not readable any more. */
+void jobs_drain(struct jobs *j);
 
 /* Forgets overlaps seen so far; from now on counts. */
 int jobs_mark(struct jobs *j, struct err *err) _must_check_;

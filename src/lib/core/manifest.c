@@ -183,6 +183,18 @@ int manifest_open(const char *state_directory, const char *uuid, bool read_only,
 	return 0;
 }
 
+int manifest_set_aside(
+        const char *state_directory, const char *uuid, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!is_uuid(uuid))
+		return err_set(err, -EINVAL, _("Not a UUID: %s"), uuid);
+	r = make_path(state_directory, uuid, true, &path, err);
+	return r < 0 ? r : set_aside(path, err);
+}
+
 void manifest_close(struct manifest *m)
 {
 	if (!m)

@@ -75,6 +75,10 @@ int manifest_open(const char *state_directory, const char *uuid, bool read_only,
         struct err *err) _must_check_;
 /* What was not committed is forgotten. NULL is fine. */
 void manifest_close(struct manifest *m);
+/* Moves the closed manifest to UUID.db.damaged, as if it were damaged: needs
+ * no space.  0 also when there is none. */
+int manifest_set_aside(const char *state_directory, const char *uuid,
+        struct err *err) _must_check_;
 void manifest_closep(struct manifest **m);
 /* Makes everything so far durable. Nothing to do is fine. */
 int manifest_commit(struct manifest *m, struct err *err) _must_check_;

@@ -59,6 +59,8 @@ int run_tick(void *arg)
 	run_publish(r, false);
 	if (r->rsync_log)
 		(void)fflush(r->rsync_log);
+	if (run_must_yield(r))
+		return -EAGAIN;
 	if (r->target.disk.devno && disk_check(&r->target.disk) == DISK_GONE)
 		return -ENODEV;
 	return sig_caught() ? -EINTR : 0;
@@ -95,6 +97,17 @@ void run_drop_list(struct run *r, const struct err *err)
 	manifest_close(TAKE_PTR(r->manifest));
 }
 
+void run_lose_list(struct run *r, const struct err *err)
+{
+	struct err second = ERR_INIT;
+
+	if (r->manifest)
+		run_drop_list(r, err);
+	if (manifest_set_aside(
+	            r->s->state_directory, r->target.disk.uuid, &second) < 0)
+		status_warn(r->st, "%s", second.message);
+}
+
 static void run_init(struct run *r, const struct settings *s,
         const struct run_options *opt, struct status *st)
 {
@@ -104,7 +117,6 @@ static void run_init(struct run *r, const struct settings *s,
 	        .st = st,
 	        .target = TARGET_INIT,
 	        .run_lock_fd = -1,
-	        .copy_lock_fd = -1,
 	        .disk_dir_fd = -1,
 	        .disk_lock_fd = -1,
 	};
@@ -123,12 +135,12 @@ static void run_done(struct run *r)
 	prefetch_free(r->prefetch);
 	manifest_close(r->manifest);
 	ledger_close(r->ledger);
-	jobs_free(r->jobs);
+	run_release_claim(r);
+	claim_close(r->claim);
 	target_done(&r->target);
 	util_closep(&r->disk_lock_fd);
 	util_closep(&r->disk_dir_fd);
-	util_closep(&r->copy_lock_fd);
-	proc_task_hide_fd(-1);
+	proc_task_show_fd(r->run_lock_fd);
 	util_closep(&r->run_lock_fd);
 	rsync_program_done(&r->rsync);
 }
@@ -149,6 +161,22 @@ static const struct {
         {STEP_VERIFY, run_verify},
 };
 
+static size_t index_of(enum status_step step)
+{
+	size_t i = 0;
+
+	while (sequence[i].step != step)
+		i++;
+	return i;
+}
+
+/* What ended the step was nothing but the job that waits. */
+static bool can_go_on(const struct run *r)
+{
+	return sig_caught() == 0 &&
+	       disk_check(&r->target.disk) == DISK_PRESENT && !r->target.hangs;
+}
+
 int run_copy(const struct settings *s, const struct run_options *opt,
         struct status *st)
 {
@@ -163,6 +191,11 @@ int run_copy(const struct settings *s, const struct run_options *opt,
 		code = sequence[i].fn(&r);
 		if (st->skipped)
 			break;
+		if (r.yielding && code != 0 && can_go_on(&r)) {
+			code = run_yield(&r);
+			i = index_of(STEP_PLAN) - 1;
+		}
+		r.yielding = false;
 	}
 	code = run_tail(&r, code);
 	run_done(&r);

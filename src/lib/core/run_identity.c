@@ -96,7 +96,7 @@ static void forget_content(struct run *r)
 	if (r->opt->dry_run || !r->manifest ||
 	        manifest_clear(r->manifest, &err) == 0)
 		return;
-	run_drop_list(r, &err);
+	run_lose_list(r, &err);
 }
 
 /* A run that could not keep the list wrote to the disk all the same. */

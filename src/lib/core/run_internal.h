@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "core/jobs.h"
+#include "core/claim.h"
 #include "core/ledger.h"
 #include "core/manifest.h"
 #include "core/marker.h"
@@ -37,11 +37,13 @@ struct run {
 	struct ledger *ledger;
 	int64_t number; /* of this run */
 	struct manifest *manifest;
-	struct jobs *jobs;
-	int run_lock_fd;  /* one run at a time on this machine */
-	int copy_lock_fd; /* keeps Veeam out; rsync inherits it */
-	int disk_dir_fd;  /* directory of the lock file on the disk */
-	int disk_lock_fd; /* the lock file on the disk */
+	struct claim *claim; /* keeps Veeam out */
+	int64_t asked_ms;    /* when a waiting job was last looked for */
+	bool yielding;       /* one waits: the step ends, and is begun anew */
+	int yields;          /* how often that was so */
+	int run_lock_fd;     /* one run at a time on this machine */
+	int disk_dir_fd;     /* directory of the lock file on the disk */
+	int disk_lock_fd;    /* the lock file on the disk */
 	char disk_lock_name[256];
 	struct marker marker; /* as found on the disk, then ours */
 	bool marker_written;
@@ -74,6 +76,10 @@ void run_publish(struct run *r, bool now);
  * seconds before it gives up; it is not asked a second time.  What was pending
  * stays so, and the next run reads it back. */
 void run_drop_list(struct run *r, const struct err *err);
+/* The same before the list knows what will be written: it would take the new
+ * files for damaged old ones, so it is put aside, and the next run begins a new
+ * one.  @err is not looked at when it was dropped already. */
+void run_lose_list(struct run *r, const struct err *err);
 /* Between long calls: -ENODEV when the disk is gone, -EINTR on a signal. */
 int run_tick(void *run);
 /* The exit code of a failed call: the signal's, DISK_LOST, or @otherwise. */
@@ -83,11 +89,20 @@ int run_code(struct run *r, int error, int otherwise);
 int run_config(struct run *r);
 int run_match(struct run *r);
 int run_guard(struct run *r);
-int run_veeam_wait(struct run *r);
 int run_mount(struct run *r);
 int run_lock(struct run *r);
-/* Also before a second pass. */
-int run_wait_for_jobs(struct run *r);
+
+/* run_veeam.c: no Veeam job beside the copy */
+int run_veeam_wait(struct run *r);
+/* Gives the claim back and takes it anew: before a second pass. */
+int run_claim(struct run *r);
+void run_release_claim(struct run *r);
+/* As claim_overlap(), with the error in @ret_name. */
+int run_overlap(struct run *r, char *ret_name);
+/* A job waits, and the copy gives way: what goes on must end. */
+bool run_must_yield(struct run *r);
+/* And when it has ended: after the job it is our turn again. */
+int run_yield(struct run *r);
 
 /* run_identity.c: is it the disk we know? */
 int run_identity(struct run *r);

@@ -43,7 +43,7 @@ static int plan_copy(struct run *r, const struct rsync_item *item)
 		return 0;
 	if (manifest_pending(
 	            r->manifest, item->name, item->size, old_size, &err) < 0) {
-		run_drop_list(r, &err);
+		run_lose_list(r, &err);
 	}
 	return 0;
 }
@@ -75,7 +75,7 @@ static void plan_delete(struct run *r, const struct rsync_item *item)
 	 * the list, and the next one would miss it on the disk. */
 	if (!r->opt->dry_run && r->manifest &&
 	        manifest_deleted(r->manifest, item->name, &err) < 0)
-		run_drop_list(r, &err);
+		run_lose_list(r, &err);
 }
 
 static int on_item(const struct rsync_item *item, void *arg)
@@ -225,7 +225,7 @@ static int commit_plan(struct run *r)
 		return 0;
 	if (manifest_commit(r->manifest, &err) == 0)
 		return 0;
-	run_drop_list(r, &err);
+	run_lose_list(r, &err);
 	return 0;
 }
 

@@ -102,7 +102,7 @@ static int unlock(struct run *r, int code)
 		e = -errno;
 	util_closep(&r->disk_lock_fd);
 	util_closep(&r->disk_dir_fd);
-	util_closep(&r->copy_lock_fd);
+	run_release_claim(r);
 	if (e == 0)
 		return code;
 	err_sys(&err, e, _("the lock file %s on the disk cannot be removed"),
@@ -282,6 +282,10 @@ static int put_away(struct run *r, int code, enum status_step *where)
 {
 	int before = code;
 
+	/* A disk that hangs in the middle of the early flush may still take the
+	 * small change that is tried next, but not what follows it. */
+	target_flush_settle(
+	        &r->target, r->s->disk_idle_timeout_seconds, flush_tick, r);
 	/* Each of them would wait in the kernel, for ever and unkillable. */
 	if (r->target.mounted_read_only ||
 	        target_answers(&r->target, r->s->disk_idle_timeout_seconds)) {
@@ -319,7 +323,7 @@ int run_tail(struct run *r, int code)
 	sig_reset();
 	if (r->target.root_fd >= 0 || r->target.mounted)
 		code = put_away(r, code, &where);
-	util_closep(&r->copy_lock_fd);
+	run_release_claim(r);
 	run_step(r, STEP_REPORT);
 	conclude(r, code, where);
 	run_report(r);

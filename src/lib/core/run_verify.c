@@ -31,14 +31,10 @@ struct reasons {
 	uint64_t left; /* found by the closing dry run */
 };
 
-static int check_jobs(struct run *r, struct reasons *d)
+/* What is not known counts as an overlap. */
+static void check_jobs(struct run *r, struct reasons *d)
 {
-	struct err err = ERR_INIT;
-	int e = jobs_overlap(r->jobs, d->job, &err);
-
-	if (e < 0)
-		(void)str_copy(d->job, sizeof d->job, err.message);
-	return 0;
+	(void)run_overlap(r, d->job);
 }
 
 static int judge_source(struct run *r, struct reasons *d)
@@ -178,12 +174,11 @@ static int examine(struct run *r, struct reasons *d, bool copied)
 	int code;
 
 	*d = (struct reasons){.left = 0};
-	code = check_jobs(r, d);
-	if (code == 0)
-		code = check_source(r, d, copied);
+	check_jobs(r, d);
+	code = check_source(r, d, copied);
 	/* A job may have come while we looked. */
 	if (code == 0 && !d->job[0])
-		code = check_jobs(r, d);
+		check_jobs(r, d);
 	return code;
 }
 
@@ -195,7 +190,7 @@ static int next_pass(struct run *r, const struct reasons *d)
 	explain(r, d);
 	status_warn(r->st, _("%s; copying the rest once more"), r->err.message);
 	r->err = ERR_INIT;
-	code = run_wait_for_jobs(r);
+	code = run_claim(r);
 	/* Other than before the first pass something lies on the disk. */
 	if (code == EXITCODE_VEEAM)
 		return inconsistent(r, d);
@@ -203,12 +198,13 @@ static int next_pass(struct run *r, const struct reasons *d)
 		code = distrust_changed(r);
 	if (code)
 		return code;
-	if (jobs_mark(r->jobs, &r->err) < 0)
-		return EXITCODE_VEEAM;
 	run_before(r);
 	e = srclist_read(r->s->source, 0, run_tick, r, &r->before, &r->err);
 	if (e < 0)
 		return run_code(r, e, EXITCODE_VERIFY);
+	/* What this pass writes it would not learn. */
+	if (!r->manifest)
+		run_lose_list(r, NULL);
 	code = run_plan_rest(r);
 	if (code)
 		return code;
@@ -307,8 +303,11 @@ int run_verify(struct run *r)
 			return code;
 		copied = true;
 	}
-	if (code == 0)
+	if (code == 0) {
+		/* The source is not looked at any more. */
+		run_release_claim(r);
 		code = read_share(r);
+	}
 	r->st->took.verify_ms = clock_mono_ms() - began;
 	return code;
 }

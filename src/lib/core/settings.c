@@ -477,3 +477,9 @@ int settings_veeam_lock_dirs(const struct settings *s, struct strv *ret)
 	*ret = v;
 	return 0;
 }
+
+char *settings_lock_dir(const struct settings *s)
+{
+	return *s->veeam_lockfiles ? lock_directory(s->veeam_lockfiles)
+	                           : path_join(s->state_directory, "lock");
+}

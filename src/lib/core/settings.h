@@ -140,6 +140,10 @@ const char *settings_disk_title(const struct settings_disk *disk);
  * duplicates; may be empty. 0 or -ENOMEM. */
 int settings_veeam_lock_dirs(const struct settings *s, struct strv *ret);
 
+/* The directory in which copies and veeam-lock keep apart (core/lockdir.h):
+ * veeam-lockfiles, else STATE/lock; caller frees. NULL = out of memory. */
+char *settings_lock_dir(const struct settings *s);
+
 /* A well-formed UUID of a file system this suite handles: 8-4-4-4-12 hex,
  * XXXX-XXXX, 16 hex. */
 bool settings_is_uuid(const char *s);

@@ -50,8 +50,8 @@ struct target {
 	int device_fd;             /* with a driver: open since before it */
 	bool driver_failed;        /* the volume stays marked as dirty */
 	struct proc_running *guard; /* of the driver */
-	int guard_stop_fd;          /* */
-	int64_t guard_idle_ms;      /* */
+	int guard_stop_fd;          /* readable: it is to end */
+	int64_t guard_idle_ms;      /* so long a driver may be silent */
 	int64_t guard_until_ms;     /* the guard is waited for */
 	struct ntfs_volume volume;  /* with a driver, unless read-only */
 };

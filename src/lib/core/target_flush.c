@@ -102,13 +102,13 @@ static int early_task(void *arg, void *reply, struct err *err)
 	return 0;
 }
 
-/* While target_flush() waits for it, by its rules; otherwise nobody wants it
- * any more. */
+/* While somebody waits for it, by the rules of target_flush(); otherwise, and
+ * of a disk that is known to hang, nobody wants it any more. */
 static int early_tick(void *arg)
 {
 	const struct target *t = arg;
 
-	return t->watch ? flush_tick(t->watch) : -ECANCELED;
+	return t->watch && !t->hangs ? flush_tick(t->watch) : -ECANCELED;
 }
 
 void target_flush_begin(struct target *t)
