@@ -3,7 +3,7 @@
 # One Makefile, not recursive.  "make" builds and never installs packages;
 # "sudo make demo" and "sudo make check" install what is missing first.
 #
-#	make               build/asbackup and its message catalogues
+#	make               the programs and their message catalogues
 #	make check         every test this machine can run (tests/README.md);
 #	                   T=mime only those with "mime" in their name
 #	make vm-check      a real udev and systemd, in a virtual machine
@@ -62,16 +62,18 @@ LDFLAGS_ALL = $(HARDENING_LD) $(LDFLAGS)
 
 LIB_SRC := $(sort $(wildcard src/lib/base/*.c src/lib/sys/*.c \
 	src/lib/core/*.c))
-ASBACKUP_SRC := $(sort $(wildcard src/asbackup/*.c))
+# A directory below src/ for each program, called like it.
+PROGRAM_NAMES := asbackup veeam-lock veeam-unlock
+PROGRAM_SRC := $(sort $(foreach p,$(PROGRAM_NAMES),$(wildcard src/$(p)/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 HELPER_SRC := $(sort $(wildcard tests/helpers/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 LINGUAS := $(patsubst po/%.po,%,$(sort $(wildcard po/*.po)))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
-ASBACKUP_OBJ := $(ASBACKUP_SRC:%.c=$(BUILD)/obj/%.o)
+PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(BUILD)/obj/%.o)
 ARCHIVE := $(BUILD)/libasbackup.a
-PROGRAMS := $(BUILD)/asbackup
+PROGRAMS := $(PROGRAM_NAMES:%=$(BUILD)/%)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 HELPER_BIN := $(HELPER_SRC:tests/helpers/%.c=$(BUILD)/helpers/%)
 MO := $(LINGUAS:%=$(BUILD)/locale/%/LC_MESSAGES/asbackup.mo)
@@ -105,9 +107,15 @@ $(ARCHIVE): $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 
-$(BUILD)/asbackup: $(ASBACKUP_OBJ) $(ARCHIVE)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(ASBACKUP_OBJ) $(ARCHIVE) $(LIB_LIBS)
+# The archive brings only what a program uses, and --as-needed only the
+# libraries of that.
+define program
+$(BUILD)/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c)) \
+	$(ARCHIVE)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIB_LIBS)
+endef
+$(foreach p,$(PROGRAM_NAMES),$(eval $(call program,$(p))))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -124,7 +132,7 @@ $(BUILD)/locale/%/LC_MESSAGES/asbackup.mo: po/%.po
 	$(call say,MO,$@)
 	$(Q)msgfmt --check -o $@ $<
 
--include $(LIB_OBJ:.o=.d) $(ASBACKUP_OBJ:.o=.d) \
+-include $(LIB_OBJ:.o=.d) $(PROGRAM_OBJ:.o=.d) \
 	$(UNIT_SRC:%.c=$(BUILD)/obj/%.d) $(HELPER_SRC:%.c=$(BUILD)/obj/%.d)
 
 include mk/helpers.mk

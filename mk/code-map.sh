@@ -73,7 +73,7 @@ page()
 	first comment of every file.
 
 	```
-	asbackup/        the program: options, the run's steps, what is said
+	asbackup/, ...   the programs: options, commands, what is said
 	   |
 	lib/core/        the product, plain structs, no foreign header
 	   |
@@ -85,7 +85,9 @@ page()
 	section lib/base 'Knows libc and nothing else.'
 	section lib/sys 'One wrapper per foreign library; none of its types in the header.'
 	section lib/core 'What the product is about.'
-	section asbackup 'The program.'
+	section asbackup 'The copy.'
+	section veeam-lock "A Veeam job's pre-job script."
+	section veeam-unlock "A Veeam job's post-job script."
 }
 
 case ${1:-} in

@@ -9,8 +9,8 @@ XGETTEXT_FLAGS := --language=C --from-code=UTF-8 --keyword --keyword=_ \
 	--keyword=N_ --keyword=P_:1,2 --add-comments=translators \
 	--add-location=file --package-name=asbackup --sort-by-file
 POT := $(BUILD)/asbackup.pot
-PO_SRC := $(sort $(LIB_SRC) $(ASBACKUP_SRC) \
-	$(wildcard src/lib/*/*.h src/asbackup/*.h))
+PO_SRC := $(sort $(LIB_SRC) $(PROGRAM_SRC) \
+	$(wildcard src/lib/*/*.h src/*/*.h))
 
 $(POT): $(PO_SRC)
 	@mkdir -p $(@D)

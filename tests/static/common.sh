@@ -101,6 +101,8 @@ installed_files()
 	644 usr/lib/tmpfiles.d/asbackup.conf
 	755 usr/libexec/asbackup/veeam-ssh-command
 	755 usr/sbin/asbackup
+	755 usr/sbin/veeam-lock
+	755 usr/sbin/veeam-unlock
 	END
 )
 

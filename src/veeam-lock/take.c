@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The lock is taken, waited for, or refused. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "i18n.h"
+#include "log.h"
+#include "sig.h"
+#include "str.h"
+#include "text.h"
+#include "util.h"
+#include "veeam_lock.h"
+#include "core/exitcode.h"
+#include "core/lease.h"
+#include "core/lockjob.h"
+#include "core/mailer.h"
+#include "core/settings.h"
+
+/* How often a wait says that it goes on. */
+#define TELL_MS (10 * 60 * 1000)
+
+struct taking {
+	const struct lock_options *o;
+	const struct settings *s;
+	struct lease lease;
+	struct lease_record rec;
+	char job[300]; /* for people */
+	int64_t began_ms;
+	int64_t limit_ms; /* of the wait */
+	int limit_code;   /* the exit code when it is over */
+	struct err err;
+};
+
+/* --- what is said -----------------------------------------------------------
+ */
+
+static void on_reaped(const char *job, enum lease_verdict why, void *arg)
+{
+	char text[400];
+
+	(void)arg;
+	log_warn("%s", lockjob_reaped(text, sizeof text, job, why));
+}
+
+static int granted(const struct taking *t)
+{
+	printf(_("The Veeam job %s has the lock.\n"), t->job);
+	return EXITCODE_DONE;
+}
+
+/* At once, for whoever looks at the job's log. */
+static void tell_wait(const struct taking *t)
+{
+	struct lease_record copy;
+	char since[32], limit[32], disk[300];
+
+	text_duration(limit, t->limit_ms);
+	if (lease_copy_holder(&t->lease, &copy) == 0 &&
+	        lease_is_copying(&t->lease))
+		printf(_("A backup copy to %s has been running since %s; the "
+		         "Veeam job %s waits for it, at most %s.\n"),
+		        text_visible_str(disk, sizeof disk, copy.job),
+		        clock_local(since, copy.taken), t->job, limit);
+	else
+		printf(_("A backup copy comes first; the Veeam job %s waits "
+		         "for it, at most %s.\n"),
+		        t->job, limit);
+	fflush(stdout);
+}
+
+static void tell_still(const struct taking *t)
+{
+	char waited[32];
+
+	printf(_("The Veeam job %s has waited for %s.\n"), t->job,
+	        text_duration(waited, clock_mono_ms() - t->began_ms));
+	fflush(stdout);
+}
+
+/* --- what is mailed ---------------------------------------------------------
+ */
+
+static char *mail_text(const struct err *err)
+{
+	const char *const parts[] = {err->message, err->meaning, err->action};
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i][0]) {
+			text_visible(&b, parts[i], strlen(parts[i]));
+			buf_adds(&b, i == 0 ? ".\n\n" : "\n\n");
+		}
+	return buf_take(&b);
+}
+
+static void send_mail(const struct taking *t)
+{
+	_cleanup_free_ char *subject =
+	        str_printf(_("asbackup: no lock for the Veeam job %s"), t->job);
+	_cleanup_free_ char *body = mail_text(&t->err);
+	struct mailer_message m = {.subject = subject, .body = body};
+	struct err err = ERR_INIT;
+
+	if (t->o->no_mail || !subject || !body)
+		return;
+	if (mailer_keep(t->s, &m, NULL, &err) < 0)
+		log_show_err(LOG_LEVEL_WARNING, &err);
+}
+
+static int refused(const struct taking *t, int code)
+{
+	log_show_err(LOG_LEVEL_ERR, &t->err);
+	send_mail(t);
+	return code;
+}
+
+static int failed(struct taking *t)
+{
+	err_meaning_default(&t->err, "%s",
+	        _("The backup copy does not know of this job. If both run at "
+	          "the same time, the copy sees it only by the files that "
+	          "change."));
+	return refused(t, EXITCODE_FAILED);
+}
+
+/* --- waiting ----------------------------------------------------------------
+ */
+
+/* sshd tells nobody that its client has gone, but closes our output. */
+static bool is_heard(void)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+
+	return poll(&p, 1, 0) <= 0 || !(p.revents & (POLLERR | POLLHUP));
+}
+
+/* 0 granted, 1 the time is over, negative errno. */
+static int wait_for_copy(struct taking *t)
+{
+	int64_t told = t->began_ms;
+
+	tell_wait(t);
+	for (;;) {
+		int64_t now = clock_mono_ms();
+		int64_t left = t->began_ms + t->limit_ms - now;
+		int r;
+
+		if (left <= 0 || sig_caught() || !is_heard())
+			return 1;
+		lease_wait(&t->lease, left < INT32_MAX ? (int)left : INT32_MAX);
+		r = lease_job_try(&t->lease, &t->rec, &t->err);
+		if (r <= 0)
+			return r;
+		if (now - told >= TELL_MS) {
+			tell_still(t);
+			told = now;
+		}
+	}
+}
+
+/* Veeam may start the job whatever we say, so it is entered as one that runs:
+ * the copy learns it. */
+static int force(struct taking *t)
+{
+	char waited[32];
+	int sig = sig_caught(), r;
+
+	/* It has done its work, and must not disturb what it asks for. */
+	sig_reset();
+	r = lease_job_force(&t->lease, &t->rec, &t->err);
+	if (r < 0)
+		return failed(t);
+	if (r == 0)
+		return granted(t);
+	err_set(&t->err, -EBUSY,
+	        _("a backup copy is still running after %s: no lock for the "
+	          "Veeam job %s"),
+	        text_duration(waited, clock_mono_ms() - t->began_ms), t->job);
+	err_meaning(&t->err, "%s",
+	        _("If Veeam starts the job all the same, the copy that runs is "
+	          "not consistent. It has been told, and copies once more what "
+	          "has changed."));
+	err_action(&t->err, "%s",
+	        _("Let the job start at another time than the copy, or set "
+	          "when-copy-runs = yield in section [VEEAM]."));
+	return refused(t, sig ? EXITCODE_SIGNAL + sig : t->limit_code);
+}
+
+/* --- all of it --------------------------------------------------------------
+ */
+
+static void set_limit(struct taking *t)
+{
+	int64_t wait = t->o->wait_minutes >= 0 ? t->o->wait_minutes
+	                                       : t->s->wait_for_backup_minutes;
+
+	t->limit_code = EXITCODE_BUSY;
+	if (wait > t->s->script_limit_minutes) {
+		wait = t->s->script_limit_minutes;
+		t->limit_code = EXITCODE_FAILED;
+	}
+	t->limit_ms = wait * 60 * 1000;
+}
+
+static void set_record(struct taking *t)
+{
+	const struct lock_options *o = t->o;
+
+	lockjob_record(&t->rec,
+	        3600 * (o->lease_hours ? o->lease_hours : t->s->lease_hours));
+	lockjob_from_environment(&t->rec);
+	t->rec.remote |= o->remote;
+	if (o->job)
+		(void)str_copy(t->rec.job, sizeof t->rec.job, o->job);
+	if (o->run)
+		(void)str_copy(t->rec.run, sizeof t->rec.run, o->run);
+	text_visible_str(t->job, sizeof t->job, t->rec.job);
+}
+
+static int take(struct taking *t)
+{
+	_cleanup_free_ char *dir = settings_lock_dir(t->s);
+	int r;
+
+	if (!dir) {
+		err_nomem(&t->err);
+		return failed(t);
+	}
+	if (lease_open(&t->lease, dir, 3600 * t->s->lease_hours, &t->err) < 0)
+		return failed(t);
+	r = lease_job_queue(&t->lease, &t->rec, &t->err);
+	if (r == 1)
+		r = wait_for_copy(t);
+	if (r == 0)
+		return granted(t);
+	if (r == 1)
+		return force(t);
+	/* Not even a place in the queue: the copy has to learn that, too. */
+	if (lease_job_force(&t->lease, &t->rec, NULL) < 0)
+		log_debug("the copy cannot be told");
+	return failed(t);
+}
+
+int lock_take(const struct lock_options *o, const struct settings *s)
+{
+	struct taking t = {
+	        .o = o,
+	        .s = s,
+	        .lease = LEASE_INIT,
+	        .began_ms = clock_mono_ms(),
+	};
+	int code;
+
+	t.lease.on_reaped = on_reaped;
+	set_record(&t);
+	set_limit(&t);
+	code = take(&t);
+	lease_close(&t.lease);
+	return code;
+}

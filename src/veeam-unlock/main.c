@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* veeam-unlock: a Veeam job's post-job script: the job has ended, its lock
+ * goes. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "i18n.h"
+#include "log.h"
+#include "sig.h"
+#include "startup.h"
+#include "str.h"
+#include "text.h"
+#include "util.h"
+#include "version.h"
+#include "core/exitcode.h"
+#include "core/lease.h"
+#include "core/lockjob.h"
+#include "core/settings.h"
+
+enum opt { OPT_JOB = 256, OPT_RUN, OPT_ALL };
+
+static const struct option long_options[] = {
+        {"job", required_argument, NULL, OPT_JOB},
+        {"run", required_argument, NULL, OPT_RUN},
+        {"all", no_argument, NULL, OPT_ALL},
+        {"config", required_argument, NULL, 'c'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+};
+
+struct options {
+	const char *config;
+	const char *job;
+	const char *run;
+	bool all;
+};
+
+static void help(void)
+{
+	printf(_("Usage: veeam-unlock [OPTIONS]\n"
+	         "Tells the backup copy that a Veeam job has ended.\n\n"
+	         "Options:\n"
+	         "      --job ID         which job (as Veeam tells, else "
+	         "\"veeam\")\n"
+	         "      --run ID         only if that run of it has the lock\n"
+	         "      --all            every job\n"
+	         "  -c, --config FILE    instead of the installed "
+	         "configuration\n"
+	         "  -v, --verbose        say more\n"
+	         "  -q, --quiet          only warnings and errors\n"
+	         "  -h, --help           this help\n"
+	         "  -V, --version        the version\n\n"
+	         "See veeam-unlock(8), asbackup.conf(5).\n"));
+}
+
+static _Noreturn void usage(const char *fmt, ...) _printf_(1, 2);
+
+static _Noreturn void usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("veeam-unlock: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\n%s\n", _("Try 'veeam-unlock --help'."));
+	exit(EXITCODE_USAGE);
+}
+
+static const char *id(const char *text)
+{
+	if (!lease_record_is_id(text))
+		usage(_("an id has 1 to %d bytes and no control characters"),
+		        LEASE_JOB_MAX);
+	return text;
+}
+
+static void set_option(struct options *o, int c)
+{
+	switch (c) {
+	case OPT_JOB:
+		o->job = id(optarg);
+		break;
+	case OPT_RUN:
+		o->run = id(optarg);
+		break;
+	case OPT_ALL:
+		o->all = true;
+		break;
+	case 'c':
+		o->config = optarg;
+		break;
+	case 'v':
+		log_set_level(LOG_LEVEL_INFO);
+		break;
+	case 'q':
+		log_set_level(LOG_LEVEL_WARNING);
+		break;
+	case 'h':
+		help();
+		exit(EXITCODE_DONE);
+	case 'V':
+		printf("veeam-unlock %s\n", VERSION);
+		exit(EXITCODE_DONE);
+	default:
+		usage("%s", _("this option is not known"));
+	}
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:vqhV", long_options, NULL)) !=
+	        -1)
+		set_option(o, c);
+	if (optind < argc)
+		usage(_("too many arguments: '%s'"), argv[optind]);
+	if (o->all && (o->job || o->run))
+		usage("%s", _("--all does not go with --job or --run"));
+}
+
+/* --- unlocking --------------------------------------------------------------
+ */
+
+static void on_reaped(const char *job, enum lease_verdict why, void *arg)
+{
+	char text[400];
+
+	(void)arg;
+	log_warn("%s", lockjob_reaped(text, sizeof text, job, why));
+}
+
+static int unlock_one(
+        struct lease *l, const char *job, const char *run, struct err *err)
+{
+	char shown[300];
+	int r = lease_release(l, job, run, err);
+
+	if (r < 0)
+		return r;
+	text_visible_str(shown, sizeof shown, job);
+	switch ((enum lease_released)r) {
+	case LEASE_RELEASED:
+		printf(_("The Veeam job %s has ended; its lock is gone.\n"),
+		        shown);
+		break;
+	case LEASE_RELEASED_FORCED:
+		printf(_("The Veeam job %s has ended; its lock is gone.\n"),
+		        shown);
+		log_warn(_("the Veeam job %s may have run beside a backup "
+		           "copy, which then says that it is not consistent"),
+		        shown);
+		break;
+	case LEASE_NOT_THERE:
+		log_warn(_("the Veeam job %s had no lock (any more)"), shown);
+		break;
+	case LEASE_NEWER_RUN:
+		log_warn(_("another run of the Veeam job %s has the lock: "
+		           "kept"),
+		        shown);
+		break;
+	}
+	return 0;
+}
+
+static int add_job(const struct lease_entry *e, void *arg)
+{
+	struct strv *jobs = arg;
+
+	return e->kind == LEASE_ENTRY_LEASE ? strv_add(jobs, e->record.job) : 0;
+}
+
+static int unlock_all(struct lease *l, struct err *err)
+{
+	_cleanup_strv_ struct strv jobs = STRV_INIT;
+	int first = lease_list(l, add_job, &jobs, err);
+
+	if (first == -ENOMEM)
+		return err_nomem(err);
+	if (first == 0 && jobs.len == 0)
+		log_warn("%s", _("no Veeam job had a lock"));
+	/* One that cannot be removed is no reason to leave the others. */
+	for (size_t i = 0; i < jobs.len; i++) {
+		int r = unlock_one(l, jobs.items[i], "", first ? NULL : err);
+
+		first = first ? first : r;
+	}
+	return first;
+}
+
+static int unlock(
+        const struct options *o, const struct settings *s, struct err *err)
+{
+	_cleanup_free_ char *dir = settings_lock_dir(s);
+	struct lease l = LEASE_INIT;
+	struct lease_record rec;
+	int r;
+
+	if (!dir)
+		return err_nomem(err);
+	lockjob_from_environment(&rec);
+	l.on_reaped = on_reaped;
+	r = lease_open(&l, dir, s->lease_hours * 3600, err);
+	if (r == 0)
+		r = o->all ? unlock_all(&l, err)
+		           : unlock_one(&l, o->job ? o->job : rec.job,
+		                     o->run ? o->run : rec.run, err);
+	lease_close(&l);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.config = NULL};
+	_cleanup_(settings_freep) struct settings *s = NULL;
+	struct err err = ERR_INIT;
+
+	startup();
+	parse(argc, argv, &o);
+	if (sig_init(&err) < 0) {
+		log_show_err(LOG_LEVEL_ERR, &err);
+		return EXITCODE_FAILED;
+	}
+	if (settings_load(o.config, &s, &err) < 0) {
+		log_show_err(LOG_LEVEL_ERR, &err);
+		return EXITCODE_CONFIG;
+	}
+	if (i18n_set_language(s->language) < 0)
+		log_warn(_("unknown language '%s'"), s->language);
+	if (unlock(&o, s, &err) == 0)
+		return EXITCODE_DONE;
+	err_meaning_default(&err, "%s",
+	        _("The backup copy goes on waiting for this job, until the "
+	          "time of its lock is over."));
+	log_show_err(LOG_LEVEL_ERR, &err);
+	return EXITCODE_FAILED;
+}
