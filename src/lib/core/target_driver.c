@@ -182,8 +182,7 @@ int target_driver_mount(struct target *t, const struct mount_request *req,
 
 int target_driver_separate(const struct target *t, struct err *err)
 {
-	return t->driver ? mount_fuse_separate(t->driver, t->mountpoint, err)
-	                 : 0;
+	return t->driver ? mount_fuse_separate(t->mountpoint, err) : 0;
 }
 
 /* --- at work -------------------------------------------------------------- */

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -352,48 +352,67 @@ int mount_fuse_start(const char *path, const struct mount_request *req,
 
 /* --- two namespaces ------------------------------------------------------- */
 
+enum { GO = 1, STAY };
+
 struct removal {
-	const struct mount_fuse *m;
 	const char *target;
+	int go_fd; /* an eventfd: GO, or STAY */
 };
 
-/* In a child, which alone goes there. */
+/* In a child that is left behind in the driver's namespace: joining it later
+ * would take CAP_SYS_CHROOT. */
 static int remove_task(void *arg, void *reply, struct err *err)
 {
 	const struct removal *r = arg;
-	_cleanup_close_ int ns = -1;
-	char path[64];
+	struct pollfd p = {.fd = r->go_fd, .events = POLLIN};
+	eventfd_t what = STAY;
 
 	(void)reply;
 	(void)err;
-	(void)snprintf(path, sizeof path, "/proc/%d/ns/mnt",
-	        (int)proc_pid(r->m->program));
-	ns = open(path, O_RDONLY | O_CLOEXEC);
-	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0 ||
-	        umount2(r->target, MNT_DETACH) < 0)
+	if (poll(&p, 1, -1) < 0 || eventfd_read(r->go_fd, &what) < 0)
+		return -errno;
+	if (what == GO && umount2(r->target, MNT_DETACH) < 0)
 		return -errno;
 	return 0;
 }
 
-int mount_fuse_separate(
-        const struct mount_fuse *m, const char *target, struct err *err)
+static int separate(struct removal *removal, struct err *err)
 {
-	struct removal removal = {.m = m, .target = target};
 	struct proc_task task = {
 	        .name = "mount",
 	        .fn = remove_task,
-	        .arg = &removal,
-	        .timeout_ms = GRACE_MS,
+	        .arg = removal,
+	        .timeout_ms = 2 * GRACE_MS,
 	        .ignore_signals = true,
 	};
-	int r = mount_private(err);
+	struct proc_running *running;
+	int r = proc_task_start(&task, &running, err), e;
 
+	if (r < 0)
+		return r;
+	r = mount_private(err);
 	/* From a slave or private mount nothing comes back to ours. */
-	if (r == 0)
-		r = proc_task(&task, err);
-	return r < 0 ? err_sys(err, r, "%s",
+	(void)eventfd_write(removal->go_fd, r == 0 ? GO : STAY);
+	e = proc_task_wait(running, NULL);
+	if (r < 0)
+		return r;
+	return e < 0 ? err_sys(err, e, "%s",
 	                       _("cannot set up the mount namespace"))
 	             : 0;
+}
+
+int mount_fuse_separate(const char *target, struct err *err)
+{
+	struct removal removal = {
+	        .target = target, .go_fd = eventfd(0, EFD_CLOEXEC)};
+	int r;
+
+	if (removal.go_fd < 0)
+		return err_sys(err, -errno, "%s",
+		        _("cannot set up the mount namespace"));
+	r = separate(&removal, err);
+	(void)close(removal.go_fd);
+	return r;
 }
 
 /* --- ending --------------------------------------------------------------- */

@@ -60,8 +60,7 @@ int mount_fuse_start(const char *path, const struct mount_request *req,
  * its death, unmount what it serves, and wait for its own answer for ever.
  * Before anything is opened on @target, and before other children are started.
  */
-int mount_fuse_separate(const struct mount_fuse *m, const char *target,
-        struct err *err) _must_check_;
+int mount_fuse_separate(const char *target, struct err *err) _must_check_;
 
 /* Ends a driver that does not answer: who waits for it gets an error at once.
  * Also in a child of ours. */
