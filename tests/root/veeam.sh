@@ -249,10 +249,12 @@ yields()
 	lock_start again
 	lock_wait
 	check "$what: waits once more" asb_until has_waiting again
-	detach "$d_dev"
+	truncate -s 0 "$d_img" && losetup -c "$d_dev"
 	asb_wait
 	asb_is 19 "$what, and the disk is carried away: exit code 19"
+	unlock --job again
 	fast
+	detach "$d_dev"
 }
 
 # --- deaths ---------------------------------------------------------------------
