@@ -91,10 +91,16 @@ like "$(cat "/run/udev/data/b7:${dev#/dev/loop}")" 'G:systemd' \
 
 what='a change of the device'
 : > "$w/asked"
-"$udevadm" trigger --action=change "/sys/block/${dev#/dev/}"
+"$udevadm" trigger --uuid --action=change "/sys/block/${dev#/dev/}"
 is "$(wants "$dev")" asbackup@6f6e6575-7569-4d64-8000-000000000001.service \
 	"$what: the unit stays wanted"
 is "$(wc -l < "$w/asked")" 1 "$what: asked once"
+
+what='a program has written to the device'
+# What udevd tells itself when it sees the device closed; the same by hand.
+"$udevadm" trigger --action=change "/sys/block/${dev#/dev/}"
+is "$(wants "$dev")" '' "$what: that starts no copy"
+like "$(properties "$dev")" 'UDISKS_IGNORE=1' "$what: it is still left alone"
 detach "$dev"
 
 what='a disk with a short UUID, written in small letters'
@@ -145,7 +151,7 @@ mv "$config" "$config.away"
 attach "$img"
 is "$(wants "$dev")" '' "$what: nothing is wanted"
 mv "$config.away" "$config"
-"$udevadm" trigger --action=change "/sys/block/${dev#/dev/}"
+"$udevadm" trigger --uuid --action=change "/sys/block/${dev#/dev/}"
 is "$(wants "$dev")" asbackup@6f6e6575-7569-4d64-8000-000000000001.service \
 	"$what: repaired, and no new rule is needed"
 detach "$dev"
