@@ -20,10 +20,12 @@ demo:
 demo-clean:
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/demo/clean.sh
 
-bench: all
+bench: all test-helpers
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/bench/locks.sh
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/bench/run.sh
 
 torture: all test-helpers
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/root/torture_locks.sh
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/root/torture.sh
 
 .PHONY: check unit-tests test-helpers check-build demo demo-clean bench torture
