@@ -106,6 +106,8 @@ class World:
 
 def contents(directory):
     for name in os.listdir(directory):
+        if name.startswith("."):
+            continue  # half made
         try:
             with open(os.path.join(directory, name), encoding="utf-8") as f:
                 yield f.read()
@@ -167,7 +169,8 @@ class Locker(threading.Thread):
     def job(self, code):
         self.record("begins", code)
         self.holds = True
-        for _ in range(self.random.randint(1, 4)):
+        # Many are short: they have ended before a copy looks.
+        for _ in range(self.random.choice((0, 0, 1, 3))):
             self.record("sample", self.place())
             self.pause(1, 25)
         self.record("sample", self.place())
@@ -240,7 +243,7 @@ class Copier(threading.Thread):
                     "--lock-dir", self.world.lock_dir,
                     "--history", self.world.history,
                     "--who", self.name, "--run", str(turn),
-                    "--ms", str(self.random.randint(2, 80)),
+                    "--ms", str(self.random.choice((5, 30, 60, 300))),
                     "--yields", str(self.random.choice((0, 0, 2)))]
             step = self.random.choice((0, 0, 0, YEAR, -YEAR))
             p = self.world.start(argv, step, stdout=subprocess.PIPE)

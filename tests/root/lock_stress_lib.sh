@@ -33,7 +33,8 @@ judged()
 		printf '%s\n' "$said" | sed 's/^/# /'
 		ok "$1"
 	else
-		not_ok "$1" "$said" "the end of what the programs said:" \
-			"$(tail -n 20 "${history%/*}/errors")"
+		not_ok "$1" "$said" "errors, of ${history%/*}/errors:" "$(
+			grep '^error: ' "${history%/*}/errors" |
+				grep -v 'is still running after' | tail -n 20)"
 	fi
 }
