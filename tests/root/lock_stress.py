@@ -115,6 +115,11 @@ def contents(directory):
             pass
 
 
+def a_step(rng, fate):
+    """libfaketime that is killed while it starts leaves files behind."""
+    return 0 if fate == "early" else rng.choice((0, 0, 0, YEAR, -YEAR))
+
+
 class Locker(threading.Thread):
     """One job, run again and again."""
 
@@ -142,7 +147,7 @@ class Locker(threading.Thread):
         time.sleep(self.random.uniform(low, high) / 1000)
 
     def lock(self, fate, wait):
-        step = self.random.choice((0, 0, 0, YEAR, -YEAR))
+        step = a_step(self.random, fate)
         argv = self.world.program("veeam-lock", "--no-mail", "--job", self.name,
                                   "--run", str(self.turn), "--wait", str(wait))
         if self.world.arg.lock_program:
@@ -177,10 +182,9 @@ class Locker(threading.Thread):
         self.record("ends")
 
     def unlock(self):
-        step = self.random.choice((0, 0, 0, YEAR, -YEAR))
         p = self.world.start(
-            self.world.program("veeam-unlock", "--job", self.name), step,
-            stdout=subprocess.DEVNULL)
+            self.world.program("veeam-unlock", "--job", self.name),
+            a_step(self.random, "none"), stdout=subprocess.DEVNULL)
         self.record("unlocks", self.world.ended(p, self.name, self.turn))
         self.holds = False
 
@@ -245,10 +249,11 @@ class Copier(threading.Thread):
                     "--who", self.name, "--run", str(turn),
                     "--ms", str(self.random.choice((5, 30, 60, 300))),
                     "--yields", str(self.random.choice((0, 0, 2)))]
-            step = self.random.choice((0, 0, 0, YEAR, -YEAR))
-            p = self.world.start(argv, step, stdout=subprocess.PIPE)
-            self.kill(p, self.random.choices(
-                ("none", "early", "kill", "child"), (60, 8, 24, 8))[0])
+            fate = self.random.choices(
+                ("none", "early", "kill", "child"), (60, 8, 24, 8))[0]
+            p = self.world.start(argv, a_step(self.random, fate),
+                                 stdout=subprocess.PIPE)
+            self.kill(p, fate)
             code = self.world.ended(p, self.name, turn)
             p.stdout.close()
             judged |= code == 0
