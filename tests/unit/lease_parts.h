@@ -81,7 +81,7 @@ static struct lease open_lease(void)
 	struct lease l = LEASE_INIT;
 
 	assert_int_equal(lease_open(&l, path, DAY_S, &err), 0);
-	assert_true(l.inotify_fd >= 0);
+	assert_true(lease_fd(&l) >= 0);
 	l.on_reaped = remember;
 	l.arg = reaped;
 	reaped_len = 0;

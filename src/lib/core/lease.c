@@ -35,6 +35,7 @@ static bool watch(struct lease *l, int dir_fd, const char *name, uint32_t mask)
  * read-only descriptors, whose end is no IN_CLOSE_WRITE.) */
 static void begin_watching(struct lease *l)
 {
+	l->is_watching = true;
 	l->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (l->inotify_fd >= 0 &&
 	        watch(l, l->dir.fd, "copy", IN_CLOSE_WRITE | IN_DELETE_SELF) &&
@@ -54,6 +55,11 @@ void lease_wait(struct lease *l, int timeout_ms)
 	char buf[8192];
 	int longest = l->was_woken ? WOKEN_AGAIN_MS : LOOK_AGAIN_MS;
 
+	/* What happened before is seen by who looks once more, at once. */
+	if (!l->is_watching) {
+		begin_watching(l);
+		return;
+	}
 	if (timeout_ms > longest)
 		timeout_ms = longest;
 	/* A deadline that is over: poll(2) would wait for ever. */
@@ -70,14 +76,8 @@ void lease_wait(struct lease *l, int timeout_ms)
 int lease_open(
         struct lease *l, const char *path, int64_t ttl_s, struct err *err)
 {
-	int r;
-
 	l->ttl_s = ttl_s;
-	r = lockdir_open(&l->dir, path, err);
-	if (r < 0)
-		return r;
-	begin_watching(l);
-	return 0;
+	return lockdir_open(&l->dir, path, err);
 }
 
 int lease_open_existing(
@@ -92,8 +92,10 @@ void lease_leave_queue(struct lease *l)
 	ticket_drop(l->dir.queue_fd, &l->ticket);
 }
 
-int lease_fd(const struct lease *l)
+int lease_fd(struct lease *l)
 {
+	if (!l->is_watching)
+		begin_watching(l);
 	return l->inotify_fd;
 }
 
@@ -102,6 +104,7 @@ void lease_close(struct lease *l)
 	lease_leave_queue(l);
 	util_closep(&l->untouched_fd);
 	util_closep(&l->inotify_fd);
+	l->is_watching = false;
 	lockdir_close(&l->dir);
 }
 

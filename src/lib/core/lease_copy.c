@@ -16,9 +16,12 @@
 int lease_copy_queue(
         struct lease *l, const struct lease_record *rec, struct err *err)
 {
-	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
+	_cleanup_close_ int gate = -1;
 	int r;
 
+	/* Before the first look, so that nothing is missed after it. */
+	(void)lease_fd(l);
+	gate = lockdir_enter(&l->dir, err);
 	if (gate < 0)
 		return gate;
 	r = lease_reap(l, err);
