@@ -79,10 +79,19 @@ own_udev || skip_all 'no udevd can be started here'
 # disk_with UUID-OR-COMMAND: an image, attached: $dev.
 new_image() { img=$tmp/$1.img; rm -f "$img"; truncate -s 16M "$img"; }
 
+# plugged: $img is attached as a disk is plugged in. (losetup
+# itself writes to the device, and udev tells of that, sooner or later.)
+plugged()
+{
+	attach "$img"
+	"$udevadm" settle --timeout=20
+	"$udevadm" trigger --uuid --action=add "/sys/block/${dev#/dev/}"
+}
+
 what='a configured disk'
 new_image known
 mkfs.ext4 -q -U 6f6e6575-7569-4d64-8000-000000000001 "$img"
-attach "$img"
+plugged
 is "$(wants "$dev")" asbackup@6f6e6575-7569-4d64-8000-000000000001.service \
 	"$what: its unit is wanted"
 like "$(properties "$dev")" 'UDISKS_IGNORE=1' "$what: no auto-mounter takes it"
@@ -106,14 +115,14 @@ detach "$dev"
 what='a disk with a short UUID, written in small letters'
 new_image fat
 mkfs.vfat -i 1234abcd "$img" > /dev/null
-attach "$img"
+plugged
 is "$(wants "$dev")" asbackup@1234-ABCD.service "$what: as it is configured"
 detach "$dev"
 
 what='an unknown disk'
 new_image unknown
 mkfs.ext4 -q "$img"
-attach "$img"
+plugged
 is "$(wants "$dev")" '' "$what: nothing is wanted"
 unlike "$(properties "$dev")" UDISKS "$what: it is left to others"
 detach "$dev"
@@ -121,7 +130,7 @@ detach "$dev"
 what='a disk without a file system'
 : > "$w/asked"
 new_image empty
-attach "$img"
+plugged
 is "$(wants "$dev")" '' "$what: nothing is wanted"
 is "$(wc -l < "$w/asked")" 0 "$what: nobody is asked"
 detach "$dev"
@@ -148,7 +157,7 @@ what='the configuration is broken'
 new_image broken
 mkfs.ext4 -q -U 6f6e6575-7569-4d64-8000-000000000001 "$img"
 mv "$config" "$config.away"
-attach "$img"
+plugged
 is "$(wants "$dev")" '' "$what: nothing is wanted"
 mv "$config.away" "$config"
 "$udevadm" trigger --uuid --action=change "/sys/block/${dev#/dev/}"
