@@ -104,8 +104,6 @@ int lease_job_queue(
 		return gate;
 	r = lease_reap_queue(l, err);
 	if (r == 0)
-		r = supersede(l, rec, err);
-	if (r == 0)
 		r = is_blocked(l, rec, err);
 	if (r == 0)
 		return grant(l, rec, err);
@@ -114,6 +112,10 @@ int lease_job_queue(
 	/* What becomes of the ticket when we are killed. */
 	waiting.forced = true;
 	r = ticket_take(l->dir.queue_fd, TICKET_JOB, &waiting, &l->ticket, err);
+	/* Not before the ticket is there: one of them always tells of the job.
+	 */
+	if (r == 0)
+		r = supersede(l, rec, err);
 	return r < 0 ? r : 1;
 }
 
