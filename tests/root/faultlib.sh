@@ -219,13 +219,16 @@ disk_on_store()
 	printf -v "${name}_dev" %s "$dev"
 }
 
-# pull DEV IMAGE: a device in use cannot be taken away; one without a size is
-# as good as gone. What was on it in that moment: IMAGE.pulled.
-pull()
+# vanish DEV IMAGE: a device in use cannot be taken away; one without a size is
+# as good as gone. (A write that comes between the two makes the image grow.)
+vanish()
 {
-	cp --reflink=always "$2" "$2.pulled" &&
-		truncate -s 0 "$2" && losetup -c "$1"
+	truncate -s 0 "$2" && losetup -c "$1" || return 1
+	[ "$(blockdev --getsize64 "$1")" = 0 ] || vanish "$@"
 }
+
+# pull DEV IMAGE: the same, and what was on it in that moment is IMAGE.pulled.
+pull() { cp --reflink=always "$2" "$2.pulled" && vanish "$1" "$2"; }
 
 # plug DEV IMAGE: it comes back: $dev.
 plug()

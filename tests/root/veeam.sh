@@ -249,7 +249,7 @@ yields()
 	lock_start again
 	lock_wait
 	check "$what: waits once more" asb_until has_waiting again
-	truncate -s 0 "$d_img" && losetup -c "$d_dev"
+	check "$what: the disk is carried away" vanish "$d_dev" "$d_img"
 	asb_wait
 	asb_is 19 "$what, and the disk is carried away: exit code 19"
 	unlock --job again
