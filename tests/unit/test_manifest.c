@@ -936,7 +936,6 @@ static void set_aside(void **unused)
 {
 	struct manifest *m = open_it();
 	struct manifest_totals t;
-	struct err err = ERR_INIT;
 
 	(void)unused;
 	fill(m);
