@@ -60,8 +60,8 @@ static bool is_cached(const char *name)
 }
 
 /* A file on the disk that is not in the page cache; somebody else's look at the
- * page may keep it there for a moment. */
-static void cold_file(const char *name)
+ * page may keep it there for a moment.  False: for longer. */
+static bool cold_file(const char *name)
 {
 	char data[SIZE];
 	int fd = open(
@@ -71,14 +71,13 @@ static void cold_file(const char *name)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, data, sizeof data), sizeof data);
 	assert_int_equal(fsync(fd), 0);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 1000 && is_cached(name); i++) {
 		assert_int_equal(
 		        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-		if (!is_cached(name))
-			break;
 		(void)poll(NULL, 0, 1);
 	}
 	(void)close(fd);
+	return !is_cached(name);
 }
 
 /* tmpfs has nothing else than the cache. */
@@ -86,8 +85,7 @@ static bool has_disk(void)
 {
 	struct statfs st;
 
-	cold_file("probe");
-	if (statfs(dir, &st) == 0 && st.f_type != TMPFS && !is_cached("probe"))
+	if (cold_file("probe") && statfs(dir, &st) == 0 && st.f_type != TMPFS)
 		return true;
 	printf("# the page cache cannot be emptied here\n");
 	return false;
@@ -118,13 +116,11 @@ static void reads_what_was_added(void **state)
 	char slash[SCRATCH_PATH + 1];
 
 	(void)state;
-	if (!has_disk())
+	scratch_mkdir(dir, "sub");
+	if (!has_disk() || !cold_file("a") || !cold_file("sub/b\n%s") ||
+	        !cold_file("not"))
 		skip();
 	p = prefetch_new(1 << 20);
-	scratch_mkdir(dir, "sub");
-	cold_file("a");
-	cold_file("sub/b\n%s");
-	cold_file("not");
 	assert_non_null(p);
 	prefetch_add(p, "gone", SIZE);
 	prefetch_add(p, "a", SIZE);
@@ -144,11 +140,10 @@ static void source_without_a_slash(void **state)
 	struct prefetch *p;
 
 	(void)state;
-	if (!has_disk())
+	scratch_mkdir(dir, "repo");
+	if (!has_disk() || !cold_file("repo/a"))
 		skip();
 	p = prefetch_new(1 << 20);
-	scratch_mkdir(dir, "repo");
-	cold_file("repo/a");
 	prefetch_add(p, "repo/a", SIZE);
 	prefetch_start(p, scratch_path(dir, "repo"), 0);
 	assert_true(becomes_cached("repo/a"));
@@ -162,12 +157,10 @@ static void stays_below_the_source(void **state)
 	char slash[SCRATCH_PATH + 8];
 
 	(void)state;
-	if (!has_disk())
+	scratch_mkdir(dir, "repo");
+	if (!has_disk() || !cold_file("outside") || !cold_file("repo/last"))
 		skip();
 	p = prefetch_new(1 << 20);
-	scratch_mkdir(dir, "repo");
-	cold_file("outside");
-	cold_file("repo/last");
 	assert_int_equal(symlink("../outside", scratch_path(dir, "repo/l")), 0);
 	assert_int_equal(mkfifo(scratch_path(dir, "repo/fifo"), 0600), 0);
 	prefetch_add(p, "../outside", SIZE);
@@ -187,13 +180,10 @@ static void limits(void **state)
 	char slash[SCRATCH_PATH + 1];
 
 	(void)state;
-	if (!has_disk())
+	if (!has_disk() || !cold_file("large") || !cold_file("one") ||
+	        !cold_file("two") || !cold_file("three"))
 		skip();
 	p = prefetch_new(2 * SIZE);
-	cold_file("large");
-	cold_file("one");
-	cold_file("two");
-	cold_file("three");
 	prefetch_add(p, "large", PREFETCH_FILE_MAX + 1);
 	prefetch_add(p, "one", SIZE);
 	prefetch_add(p, "three", 2 * SIZE);
@@ -222,7 +212,7 @@ static void goes_on_behind_a_warm_row(void **state)
 		prefetch_add(p, "warm", 12);
 	for (int i = 0; i < 64; i++) {
 		(void)snprintf(name, sizeof name, "cold%d", i);
-		cold_file(name);
+		(void)cold_file(name);
 		prefetch_add(p, name, SIZE);
 	}
 	(void)snprintf(slash, sizeof slash, "%s/", dir);
