@@ -702,6 +702,75 @@ static void secrets_of_others(void **s)
 	free(path);
 }
 
+static int make_file(const char *name, const char *text)
+{
+	int fd = openat(
+	        dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+static void what_a_name_means(void **s)
+{
+	int fd = make_file("a", "x");
+
+	(void)s;
+	assert_true(path_names(fd, dir_fd, "a"));
+	assert_int_equal(linkat(dir_fd, "a", dir_fd, "b", 0), 0);
+	assert_true(path_names(fd, dir_fd, "b"));
+	assert_int_equal(symlinkat("a", dir_fd, "link"), 0);
+	assert_false(path_names(fd, dir_fd, "link"));
+	assert_int_equal(unlinkat(dir_fd, "a", 0), 0);
+	assert_false(path_names(fd, dir_fd, "a"));
+	(void)close(make_file("a", "x"));
+	assert_false(path_names(fd, dir_fd, "a"));
+	(void)close(fd);
+	assert_false(path_names(-1, dir_fd, "a"));
+}
+
+static void opening_a_directory(void **s)
+{
+	(void)s;
+	(void)close(make_file("file", ""));
+	/* twice: each reads from the start, and dir_fd is still there */
+	for (int i = 0; i < 2; i++) {
+		_cleanup_closedir_ DIR *d = path_open_dir(dir_fd);
+		struct dirent *de;
+		int found = 0;
+
+		assert_non_null(d);
+		while ((de = readdir(d)))
+			found += str_eq(de->d_name, "file");
+		assert_int_equal(found, 1);
+	}
+	errno = 0;
+	assert_null(path_open_dir(-1));
+	assert_int_equal(errno, EBADF);
+}
+
+static void reading_all(void **s)
+{
+	char text[8] = "";
+	int fd = make_file("file", "12345"), p[2];
+
+	(void)s;
+	assert_int_equal(path_read_all(fd, text, 3), 3);
+	assert_memory_equal(text, "123", 3);
+	assert_int_equal(path_read_all(fd, text, sizeof(text)), 2);
+	assert_int_equal(path_read_all(fd, text, sizeof(text)), 0);
+	(void)close(fd);
+	assert_int_equal(path_read_all(dir_fd, text, 1), -EBADF);
+	/* what comes in pieces */
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(write(p[1], "ab", 2), 2);
+	(void)close(p[1]);
+	assert_int_equal(path_read_all(p[0], text, sizeof(text)), 2);
+	(void)close(p[0]);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, make_dir, remove_dir)
@@ -729,6 +798,9 @@ int main(void)
 	        TEST(secrets),
 	        TEST(binary_secrets),
 	        TEST(secrets_of_others),
+	        TEST(what_a_name_means),
+	        TEST(opening_a_directory),
+	        TEST(reading_all),
 	};
 
 	return cmocka_run_group_tests_name(

@@ -242,3 +242,42 @@ int path_read_secret(const char *path, size_t max, char **ret, struct err *err)
 	*ret = TAKE_PTR(data);
 	return 0;
 }
+
+bool path_names(int fd, int dir_fd, const char *name)
+{
+	struct stat open_st, path_st;
+
+	return fstat(fd, &open_st) == 0 &&
+	       fstatat(dir_fd, name, &path_st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       open_st.st_dev == path_st.st_dev &&
+	       open_st.st_ino == path_st.st_ino;
+}
+
+DIR *path_open_dir(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		util_closep(&fd);
+	return dir;
+}
+
+ssize_t path_read_all(int fd, void *dst, size_t size)
+{
+	char *p = dst;
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, p + len, size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}

@@ -5,6 +5,7 @@
 #ifndef BASE_PATH_H
 #define BASE_PATH_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -40,6 +41,14 @@ int path_check_program(const char *path, struct err *err);
  * caller frees; NULL when there is none. */
 char *path_find_program(const char *name);
 
+/* Does @name below @dir_fd still name what @fd has open? Links are not
+ * followed; false also when there is no telling. */
+bool path_names(int fd, int dir_fd, const char *name);
+/* For readdir(3) from the start; @dir_fd stays the caller's. NULL and errno. */
+DIR *path_open_dir(int dir_fd);
+/* read(2) until @size bytes are there or there are no more; EINTR handled.
+ * The number of bytes, or negative errno. */
+ssize_t path_read_all(int fd, void *dst, size_t size);
 /* Reads a whole regular file of at most @max bytes; NUL-terminated; caller
  * frees. -EFBIG when larger, -EISDIR, ... */
 int path_read_file(const char *path, size_t max, char **ret, size_t *ret_len);

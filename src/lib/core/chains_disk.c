@@ -35,25 +35,6 @@ static void note_unreadable(struct walk *w)
 		        w->path.data);
 }
 
-/* As much as there is, at most @size bytes; -1 = read error. */
-static ssize_t read_all(int fd, char *dst, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, dst + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
-
 static int add_vbm(struct walk *w, int dir_fd, const char *name)
 {
 	_cleanup_close_ int fd = -1;
@@ -70,7 +51,7 @@ static int add_vbm(struct walk *w, int dir_fd, const char *name)
 	data = malloc((size_t)st.st_size + 1);
 	if (!data)
 		return -ENOMEM;
-	len = read_all(fd, data, (size_t)st.st_size);
+	len = path_read_all(fd, data, (size_t)st.st_size);
 	return chains_add_vbm(
 	        w->c, w->path.data, data, len > 0 ? (size_t)len : 0);
 }

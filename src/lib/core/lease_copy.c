@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "i18n.h"
 #include "lockfile.h"
+#include "path.h"
 #include "str.h"
 #include "util.h"
 #include "core/lease_internal.h"
@@ -156,17 +156,6 @@ int lease_copy_waiting(struct lease *l, struct strv *ret_jobs, struct err *err)
 	return r == -ENOMEM ? err_nomem(err) : r;
 }
 
-/* @fd is what "@name" of the directory names now. */
-static bool is_in_place(const struct lease *l, int fd, const char *name)
-{
-	struct stat open_st, path_st;
-
-	return fd >= 0 && fstat(fd, &open_st) == 0 &&
-	       fstatat(l->dir.fd, name, &path_st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       open_st.st_dev == path_st.st_dev &&
-	       open_st.st_ino == path_st.st_ino;
-}
-
 int lease_copy_verdict(struct lease *l, struct strv *ret_jobs, struct err *err)
 {
 	struct blockers b = {.l = l, .jobs = ret_jobs};
@@ -181,6 +170,6 @@ int lease_copy_verdict(struct lease *l, struct strv *ret_jobs, struct err *err)
 		r = lease_file_each(l, add_lease, &b, err);
 	if (r < 0)
 		return r == -ENOMEM ? err_nomem(err) : r;
-	return b.any || !is_in_place(l, l->copy_fd, "copy") ||
-	       !is_in_place(l, l->untouched_fd, "untouched");
+	return b.any || !path_names(l->copy_fd, l->dir.fd, "copy") ||
+	       !path_names(l->untouched_fd, l->dir.fd, "untouched");
 }

@@ -9,6 +9,7 @@
 #include "atomicfile.h"
 #include "buf.h"
 #include "i18n.h"
+#include "path.h"
 #include "str.h"
 #include "util.h"
 #include "core/lease_internal.h"
@@ -16,24 +17,6 @@
 /* Given back to the disk when a lease has no other room. */
 #define RESERVE "reserve"
 #define RESERVE_SIZE 4096
-
-static ssize_t read_all(int fd, char *text, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, text + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
 
 int lease_file_read(int dir_fd, const char *name, struct lease_record *ret)
 {
@@ -45,7 +28,7 @@ int lease_file_read(int dir_fd, const char *name, struct lease_record *ret)
 	*ret = (struct lease_record){.ttl_s = 0};
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : -EBADMSG;
-	len = read_all(fd, text, sizeof text);
+	len = path_read_all(fd, text, sizeof text);
 	return len < 0 ? -EBADMSG : lease_record_parse(text, (size_t)len, ret);
 }
 
@@ -83,22 +66,11 @@ static int look(const struct lease *l, const char *name,
 	return 0;
 }
 
-static DIR *open_leases(const struct lease *l)
-{
-	int fd = openat(
-	        l->dir.lease_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir)
-		util_closep(&fd);
-	return dir;
-}
-
 int lease_file_each(const struct lease *l,
         int (*fn)(const struct lease_entry *e, const char *name, void *arg),
         void *arg, struct err *err)
 {
-	_cleanup_closedir_ DIR *dir = open_leases(l);
+	_cleanup_closedir_ DIR *dir = path_open_dir(l->dir.lease_fd);
 	struct lease_now now;
 	struct dirent *de;
 	int r = 0;

@@ -204,24 +204,13 @@ void lockdir_close(struct lockdir *d)
 	util_freep(&d->path);
 }
 
-/* @fd is what @name, below @dir_fd, names now. */
-static bool is_same(int fd, int dir_fd, const char *name)
-{
-	struct stat open_st, path_st;
-
-	return fstat(fd, &open_st) == 0 &&
-	       fstatat(dir_fd, name, &path_st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       open_st.st_dev == path_st.st_dev &&
-	       open_st.st_ino == path_st.st_ino;
-}
-
 /* A directory that was removed reads as an empty one: no leases, no queue. */
 static bool is_in_place(const struct lockdir *d)
 {
-	return is_same(d->fd, AT_FDCWD, d->path) &&
-	       is_same(d->lease_fd, d->fd, "lease") &&
-	       is_same(d->queue_fd, d->fd, "queue") &&
-	       is_same(d->stale_fd, d->fd, "stale");
+	return path_names(d->fd, AT_FDCWD, d->path) &&
+	       path_names(d->lease_fd, d->fd, "lease") &&
+	       path_names(d->queue_fd, d->fd, "queue") &&
+	       path_names(d->stale_fd, d->fd, "stale");
 }
 
 static int reopen(struct lockdir *d, struct err *err)
@@ -271,12 +260,9 @@ int lockdir_enter(struct lockdir *d, struct err *err)
 
 void lockdir_clear_away(int dir_fd)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_closedir_ DIR *dir = path_open_dir(dir_fd);
 	struct dirent *de;
 
-	if (!dir)
-		util_closep(&fd);
 	while (dir && (de = readdir(dir)))
 		if (de->d_name[0] == '.' && strcmp(de->d_name, ".") != 0 &&
 		        strcmp(de->d_name, "..") != 0)

@@ -17,6 +17,7 @@
 #include "buf.h"
 #include "i18n.h"
 #include "num.h"
+#include "path.h"
 #include "str.h"
 #include "util.h"
 #include "core/lease_record.h"
@@ -107,19 +108,9 @@ static int by_place(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-static DIR *open_queue(int queue_fd)
-{
-	int fd = openat(queue_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir)
-		util_closep(&fd);
-	return dir;
-}
-
 static int read_queue(int queue_fd, struct entries *ret, struct err *err)
 {
-	_cleanup_closedir_ DIR *dir = open_queue(queue_fd);
+	_cleanup_closedir_ DIR *dir = path_open_dir(queue_fd);
 	struct dirent *de;
 
 	if (!dir)
