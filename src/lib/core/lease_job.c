@@ -21,16 +21,26 @@ static int is_older_copy(const struct ticket_entry *e, void *arg)
 	       (mine->fd < 0 || e->place < mine->place);
 }
 
-/* The same run once more. */
-static bool is_renewal(const struct lease *l, const struct lease_record *rec)
+/* What the job's lease tells that is there already. */
+enum earlier {
+	EARLIER_NONE,
+	EARLIER_SAME,    /* of this very run: a renewal */
+	EARLIER_OTHER,   /* of another run */
+	EARLIER_UNKNOWN, /* of a run that is not known, as perhaps ours */
+};
+
+static enum earlier look_earlier(
+        const struct lease *l, const struct lease_record *rec)
 {
 	struct lease_record old;
 	char name[LEASE_NAME_MAX];
 
-	return rec->run[0] &&
-	       lease_file_read(l->dir.lease_fd,
-	               lease_record_name(name, rec->job), &old) == 0 &&
-	       str_eq(old.run, rec->run);
+	if (lease_file_read(l->dir.lease_fd, lease_record_name(name, rec->job),
+	            &old) < 0)
+		return EARLIER_NONE;
+	if (!rec->run[0] || !old.run[0])
+		return EARLIER_UNKNOWN;
+	return str_eq(old.run, rec->run) ? EARLIER_SAME : EARLIER_OTHER;
 }
 
 /* 1: not now. */
@@ -41,56 +51,58 @@ static int is_blocked(
 		return 1;
 	/* A copy that waits for this very lease would wait for us, and we for
 	 * it. */
-	if (is_renewal(l, rec))
+	if (look_earlier(l, rec) == EARLIER_SAME)
 		return 0;
 	return ticket_each(l->dir.queue_fd, is_older_copy, &l->ticket, err);
 }
 
-/* Both runs are known: the earlier one is over, or this one would not begin.  A
- * copy that waits for it need not wait any longer. */
+static void tell_superseded(struct lease *l, const struct lease_record *rec)
+{
+	if (l->on_reaped)
+		l->on_reaped(rec->job, LEASE_SUPERSEDED, l->arg);
+}
+
+/* The earlier run is over, or this one would not begin.  A copy that waits for
+ * it need not wait any longer. */
 static int supersede(
         struct lease *l, const struct lease_record *rec, struct err *err)
 {
-	struct lease_record old;
 	char name[LEASE_NAME_MAX];
 
-	if (!rec->run[0] ||
-	        lease_file_read(l->dir.lease_fd,
-	                lease_record_name(name, rec->job), &old) < 0 ||
-	        !old.run[0] || str_eq(old.run, rec->run))
+	if (look_earlier(l, rec) != EARLIER_OTHER)
 		return 0;
+	(void)lease_record_name(name, rec->job);
 	if (unlinkat(l->dir.lease_fd, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, -errno,
 		        _("cannot remove the lease of the job %s"), rec->job);
-	if (l->on_reaped)
-		l->on_reaped(rec->job, LEASE_SUPERSEDED, l->arg);
+	tell_superseded(l, rec);
 	return 0;
-}
-
-static void tell_superseded(struct lease *l, const struct lease_record *rec)
-{
-	struct lease_record old;
-	char name[LEASE_NAME_MAX];
-
-	if (!l->on_reaped ||
-	        lease_file_read(l->dir.lease_fd,
-	                lease_record_name(name, rec->job), &old) < 0 ||
-	        (rec->run[0] && str_eq(old.run, rec->run)))
-		return;
-	l->on_reaped(rec->job, LEASE_SUPERSEDED, l->arg);
 }
 
 /* The ticket goes when the lease is safely on the disk, not before. */
 static int grant(
         struct lease *l, const struct lease_record *rec, struct err *err)
 {
-	int r;
+	enum earlier earlier = look_earlier(l, rec);
+	int r = lease_file_write(l, rec, err);
 
-	tell_superseded(l, rec);
-	r = lease_file_write(l, rec, err);
+	if (r < 0)
+		return r;
+	if (earlier == EARLIER_OTHER || earlier == EARLIER_UNKNOWN)
+		tell_superseded(l, rec);
+	ticket_drop(l->dir.queue_fd, &l->ticket);
+	return 0;
+}
+
+/* Under the gate. 0 granted, 1 not now. */
+static int decide(
+        struct lease *l, const struct lease_record *rec, struct err *err)
+{
+	int r = lease_reap_queue(l, err);
+
 	if (r == 0)
-		ticket_drop(l->dir.queue_fd, &l->ticket);
-	return r;
+		r = is_blocked(l, rec, err);
+	return r == 0 ? grant(l, rec, err) : r;
 }
 
 int lease_job_queue(
@@ -102,12 +114,8 @@ int lease_job_queue(
 
 	if (gate < 0)
 		return gate;
-	r = lease_reap_queue(l, err);
-	if (r == 0)
-		r = is_blocked(l, rec, err);
-	if (r == 0)
-		return grant(l, rec, err);
-	if (r < 0)
+	r = decide(l, rec, err);
+	if (r != 1)
 		return r;
 	/* What becomes of the ticket when we are killed. */
 	waiting.forced = true;
@@ -123,14 +131,8 @@ int lease_job_try(
         struct lease *l, const struct lease_record *rec, struct err *err)
 {
 	_cleanup_close_ int gate = lockdir_enter(&l->dir, err);
-	int r;
 
-	if (gate < 0)
-		return gate;
-	r = lease_reap_queue(l, err);
-	if (r == 0)
-		r = is_blocked(l, rec, err);
-	return r == 0 ? grant(l, rec, err) : r;
+	return gate < 0 ? gate : decide(l, rec, err);
 }
 
 /* --- V4 ---------------------------------------------------------------------
