@@ -60,8 +60,9 @@ LDFLAGS_ALL = $(HARDENING_LD) $(LDFLAGS)
 
 # --- sources ----------------------------------------------------------------
 
+# What the programs share lies in the archive as well: each takes what it uses.
 LIB_SRC := $(sort $(wildcard src/lib/base/*.c src/lib/sys/*.c \
-	src/lib/core/*.c))
+	src/lib/core/*.c src/common/*.c))
 # A directory below src/ for each program, called like it.
 PROGRAM_NAMES := asbackup veeam-lock veeam-unlock
 PROGRAM_SRC := $(sort $(foreach p,$(PROGRAM_NAMES),$(wildcard src/$(p)/*.c)))

@@ -85,6 +85,8 @@ page()
 	section lib/base 'Knows libc and nothing else.'
 	section lib/sys 'One wrapper per foreign library; none of its types in the header.'
 	section lib/core 'What the product is about.'
+	section common 'What the programs share: the only place besides them that
+prints or exits.'
 	section asbackup 'The copy.'
 	section veeam-lock "A Veeam job's pre-job script."
 	section veeam-unlock "A Veeam job's post-job script."

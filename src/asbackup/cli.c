@@ -12,42 +12,11 @@
 #include "log.h"
 #include "text.h"
 #include "util.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/mailer.h"
 #include "core/settings.h"
 #include "sys/jsondoc.h"
-
-int cli_load(const struct cli *cli, struct settings **ret)
-{
-	struct err err = ERR_INIT;
-
-	if (settings_load(cli->config, ret, &err) < 0) {
-		err_prefix(&err, "%s", _("the configuration is wrong"));
-		err_meaning_default(&err, "%s", _("Nothing was done."));
-		log_show_err(LOG_LEVEL_ERR, &err);
-		return EXITCODE_CONFIG;
-	}
-	if ((*ret)->debug)
-		log_set_level(LOG_LEVEL_DEBUG);
-	if (i18n_set_language((*ret)->language) < 0)
-		log_warn(_("unknown language '%s'"), (*ret)->language);
-	return 0;
-}
-
-int cli_print_json(const struct jsondoc *root)
-{
-	_cleanup_free_ char *text = jsondoc_print(root);
-	struct err err = ERR_INIT;
-
-	if (!text)
-		err_nomem(&err);
-	else if (fputs(text, stdout) < 0 || fflush(stdout) != 0)
-		err_sys(&err, -errno, "%s", _("the result cannot be printed"));
-	if (err.code == 0)
-		return 0;
-	log_show_err(LOG_LEVEL_ERR, &err);
-	return EXITCODE_FAILED;
-}
 
 bool cli_is_overdue(const struct settings *s, int64_t last_good)
 {
@@ -94,7 +63,7 @@ int cmd_print_config(const struct cli *cli)
 {
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	_cleanup_free_ char *text = NULL;
-	int code = cli_load(cli, &s);
+	int code = load_settings(cli->config, &s);
 
 	if (code)
 		return code;
@@ -109,7 +78,7 @@ int cmd_mail_retry(const struct cli *cli)
 {
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	struct err err = ERR_INIT;
-	int code = cli_load(cli, &s), r;
+	int code = load_settings(cli->config, &s), r;
 
 	if (code)
 		return code;

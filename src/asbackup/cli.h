@@ -12,7 +12,6 @@
 #include <stdint.h>
 #include "core/run.h"
 
-struct jsondoc;
 struct settings;
 
 struct cli {
@@ -41,14 +40,6 @@ int cmd_mail_retry(const struct cli *cli);
 int cmd_overdue(const struct cli *cli);
 /* --print-config */
 int cmd_print_config(const struct cli *cli);
-
-/* Loads the configuration and speaks its language; on failure the error is
- * shown and EXITCODE_CONFIG returned, else 0. */
-int cli_load(const struct cli *cli, struct settings **ret);
-
-/* One document to standard output. 0, or EXITCODE_FAILED with the error shown:
- * half a document, or none, must not look like an answer. */
-int cli_print_json(const struct jsondoc *root);
 
 /* Older than overdue-days allows; 0 = never was. */
 bool cli_is_overdue(const struct settings *s, int64_t last_good);

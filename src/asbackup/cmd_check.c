@@ -13,6 +13,8 @@
 #include "str.h"
 #include "text.h"
 #include "util.h"
+#include "../common/json_print.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/guard.h"
 #include "core/jobs.h"
@@ -297,7 +299,7 @@ int cmd_check(const struct cli *cli)
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	_cleanup_(jsondoc_freep) struct jsondoc *root = NULL;
 	struct check c = {.json = cli->json};
-	int code = cli_load(cli, &s);
+	int code = load_settings(cli->config, &s);
 
 	if (code)
 		return code;
@@ -312,6 +314,6 @@ int cmd_check(const struct cli *cli)
 	c.items = jsondoc_add_array(root, "checks");
 	run_checks(&c, cli->mail);
 	jsondoc_set_int(root, "exit_code", c.code);
-	code = cli_print_json(root);
+	code = json_print(root);
 	return code ? code : c.code;
 }

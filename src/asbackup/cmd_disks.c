@@ -14,6 +14,8 @@
 #include "util.h"
 #include "disks_add.h"
 #include "disks_adopt.h"
+#include "../common/json_print.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/ledger.h"
 #include "core/settings.h"
@@ -126,7 +128,7 @@ static int print_listing(struct listing *l, bool json)
 		else
 			print_disk(l, &l->s->disks[i]);
 	}
-	return json ? cli_print_json(root) : EXITCODE_DONE;
+	return json ? json_print(root) : EXITCODE_DONE;
 }
 
 static int list(const struct cli *cli)
@@ -136,7 +138,7 @@ static int list(const struct cli *cli)
 	_cleanup_free_ struct disk *attached = NULL;
 	struct listing l = {.s = NULL};
 	struct err err = ERR_INIT;
-	int code = cli_load(cli, &s), r;
+	int code = load_settings(cli->config, &s), r;
 
 	if (code)
 		return code;
@@ -156,7 +158,7 @@ static int forget(const struct cli *cli)
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	_cleanup_(ledger_closep) struct ledger *ledger = NULL;
 	struct err err = ERR_INIT;
-	int code = cli_load(cli, &s), r;
+	int code = load_settings(cli->config, &s), r;
 
 	if (code)
 		return code;

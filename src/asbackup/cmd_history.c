@@ -11,6 +11,8 @@
 #include "str.h"
 #include "text.h"
 #include "util.h"
+#include "../common/json_print.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/ledger.h"
 #include "core/settings.h"
@@ -117,7 +119,7 @@ static int print_json(struct ledger *l, uint64_t n)
 	runs = jsondoc_add_array(root, "runs");
 	if (l && ledger_history(l, n, add_row, runs, &err) < 0)
 		return failed(&err);
-	return cli_print_json(root);
+	return json_print(root);
 }
 
 static int print_table(struct ledger *l, uint64_t n)
@@ -147,7 +149,7 @@ int cmd_history(const struct cli *cli)
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	_cleanup_(ledger_closep) struct ledger *l = NULL;
 	struct err err = ERR_INIT;
-	int code = cli_load(cli, &s), r;
+	int code = load_settings(cli->config, &s), r;
 
 	if (code)
 		return code;

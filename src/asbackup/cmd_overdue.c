@@ -16,6 +16,8 @@
 #include "log.h"
 #include "text.h"
 #include "util.h"
+#include "../common/json_print.h"
+#include "../common/load_settings.h"
 #include "core/copies.h"
 #include "core/exitcode.h"
 #include "core/mailer.h"
@@ -104,7 +106,7 @@ static int print_json(const struct overdue *o)
 	jsondoc_set_bool(root, "overdue", is_overdue(o));
 	jsondoc_set_time(root, "last_good", o->last_good);
 	jsondoc_set_int(root, "overdue_days", o->s->overdue_days);
-	code = cli_print_json(root);
+	code = json_print(root);
 	if (code)
 		return code;
 	return is_overdue(o) ? EXITCODE_FAILED : EXITCODE_DONE;
@@ -146,7 +148,7 @@ int cmd_overdue(const struct cli *cli)
 		log_info("%s", _("no backup disk is configured"));
 		return EXITCODE_DONE;
 	}
-	code = cli_load(cli, &s);
+	code = load_settings(cli->config, &s);
 	if (code)
 		return code;
 	r = copies_read(s->state_directory, &copies, &err);

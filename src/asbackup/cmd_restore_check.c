@@ -12,6 +12,7 @@
 #include "str.h"
 #include "text.h"
 #include "util.h"
+#include "../common/json_print.h"
 #include "core/chains.h"
 #include "core/exitcode.h"
 #include "sys/jsondoc.h"
@@ -52,7 +53,7 @@ static int print_json(const struct chains *c)
 		for (size_t k = 0; k < ch->problems.len; k++)
 			jsondoc_append_string(problems, ch->problems.items[k]);
 	}
-	return cli_print_json(o);
+	return json_print(o);
 }
 
 /* "2026-11-14 22:00"; without a date in the name the name itself. */

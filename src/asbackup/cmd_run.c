@@ -13,6 +13,7 @@
 #include "notify.h"
 #include "str.h"
 #include "util.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/report.h"
 #include "core/settings.h"
@@ -120,7 +121,7 @@ static int run_once(
 int cmd_run(const struct cli *cli)
 {
 	_cleanup_(settings_freep) struct settings *s = NULL;
-	int code = cli_load(cli, &s);
+	int code = load_settings(cli->config, &s);
 	bool again = true;
 
 	if (code)

@@ -19,6 +19,7 @@
 #include "sig.h"
 #include "text.h"
 #include "util.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/ledger.h"
 #include "core/settings.h"
@@ -198,7 +199,7 @@ int cmd_status(const struct cli *cli)
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	struct err err = ERR_INIT;
 	struct status st;
-	int code = cli_load(cli, &s), r;
+	int code = load_settings(cli->config, &s), r;
 
 	if (code)
 		return code;

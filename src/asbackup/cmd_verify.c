@@ -10,6 +10,7 @@
 #include "session.h"
 #include "text.h"
 #include "util.h"
+#include "../common/json_print.h"
 #include "core/exitcode.h"
 #include "core/settings.h"
 #include "core/verify.h"
@@ -64,7 +65,7 @@ static int print_json(const struct verify_result *res)
 	names = jsondoc_add_array(o, "names");
 	for (unsigned i = 0; i < res->names_len; i++)
 		jsondoc_append_string(names, res->names[i]);
-	return cli_print_json(o);
+	return json_print(o);
 }
 
 static void print_text(const struct verify_result *res)

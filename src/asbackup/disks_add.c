@@ -21,6 +21,7 @@
 #include "str.h"
 #include "text.h"
 #include "util.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/mailer.h"
 #include "core/settings.h"
@@ -200,7 +201,7 @@ static int try_out(const struct cli *cli, const char *uuid)
 		        uuid);
 		return code;
 	}
-	if (cli_load(cli, &s))
+	if (load_settings(cli->config, &s))
 		return EXITCODE_CONFIG;
 	code = send_test_mail(s, settings_find_disk(s, uuid));
 	printf(_("Pull the disk out and plug it in again, or run \"asbackup "
@@ -241,7 +242,7 @@ int disks_add(const struct cli *cli)
 	_cleanup_free_ struct disk *list = NULL;
 	struct err err = ERR_INIT;
 	size_t len = 0;
-	int code = cli_load(cli, &s);
+	int code = load_settings(cli->config, &s);
 
 	if (code)
 		return code;

@@ -2,7 +2,6 @@
 /* asbackup: parses the command line, starts a command, hands on its exit code.
  * The work is elsewhere. */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "str.h"
 #include "util.h"
 #include "version.h"
+#include "../common/usage.h"
 #include "core/exitcode.h"
 
 enum opt {
@@ -141,19 +141,8 @@ static void help(void)
 	         "See asbackup(8), asbackup.conf(5).\n"));
 }
 
-static _Noreturn void usage(const char *fmt, ...) _printf_(1, 2);
-
-static _Noreturn void usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("asbackup: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "\n%s\n", _("Try 'asbackup --help'."));
-	exit(EXITCODE_USAGE);
-}
+#define PROGRAM "asbackup"
+#define usage(...) usage_error(PROGRAM, __VA_ARGS__)
 
 static void parse_part(struct cli *cli, const char *text)
 {
@@ -295,13 +284,11 @@ static void parse(int argc, char **argv, struct cli *cli, struct parsed *p)
 			exit(EXITCODE_DONE);
 		}
 		if (c == 'V') {
-			printf("asbackup %s\n", VERSION);
+			printf(PROGRAM " %s\n", VERSION);
 			exit(EXITCODE_DONE);
 		}
-		if (c == '?') {
-			fprintf(stderr, "%s\n", _("Try 'asbackup --help'."));
-			exit(EXITCODE_USAGE);
-		}
+		if (c == '?')
+			usage_try_help(PROGRAM);
 		if (c == OPT_PRINT_CONFIG) {
 			p->print_config = true;
 			continue;

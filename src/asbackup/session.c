@@ -9,6 +9,7 @@
 #include "proc.h"
 #include "sig.h"
 #include "util.h"
+#include "../common/load_settings.h"
 #include "core/exitcode.h"
 #include "core/precheck.h"
 #include "core/settings.h"
@@ -53,7 +54,7 @@ int session_open(struct session *s, const struct cli *cli, const char *uuid,
 	int code;
 
 	*s = (struct session){.target = TARGET_INIT, .run_lock_fd = -1};
-	code = cli_load(cli, &s->settings);
+	code = load_settings(cli->config, &s->settings);
 	if (code == 0)
 		code = lock(s);
 	if (code)

@@ -13,6 +13,7 @@
 #include "text.h"
 #include "util.h"
 #include "veeam_lock.h"
+#include "../common/json_print.h"
 #include "core/exitcode.h"
 #include "core/jobs.h"
 #include "core/lease.h"
@@ -263,7 +264,6 @@ static int print_json(const struct view *v)
 {
 	_cleanup_(jsondoc_freep) struct jsondoc *root = jsondoc_new_object();
 	struct jsondoc *leases, *queue, *old;
-	_cleanup_free_ char *text = NULL;
 
 	jsondoc_set_int(root, "version", 1);
 	json_copy(jsondoc_add_object(root, "copy"), v);
@@ -279,46 +279,44 @@ static int print_json(const struct view *v)
 			        jsondoc_append_object(queue), &v->entries[i]);
 	for (size_t i = 0; i < v->old.len; i++)
 		jsondoc_append_string(old, v->old.items[i]);
-	text = jsondoc_print(root);
-	if (!text)
-		return -ENOMEM;
-	return fputs(text, stdout) < 0 ? -EIO : 0;
+	return json_print(root);
 }
 
 /* --- commands ---------------------------------------------------------------
  */
 
-static int show(const struct lock_options *o, struct view *v, struct err *err)
+static int show(const struct lock_options *o, const struct view *v)
 {
-	int r = 0;
+	struct err err = ERR_INIT;
 
-	lease_now(&v->now);
 	if (o->json)
-		r = print_json(v);
-	else
-		print_view(v);
-	/* Half an answer must not look like one. */
-	if (r == 0 && fflush(stdout) != 0)
-		r = -errno;
-	return r < 0 ? err_sys(err, r, "%s", _("the result cannot be printed"))
-	             : 0;
+		return print_json(v);
+	print_view(v);
+	if (fflush(stdout) == 0)
+		return EXITCODE_DONE;
+	err_sys(&err, -errno, "%s", _("the result cannot be printed"));
+	log_show_err(LOG_LEVEL_ERR, &err);
+	return EXITCODE_FAILED;
 }
 
 int lock_list(const struct lock_options *o, const struct settings *s)
 {
 	struct view v = {.s = s, .old = STRV_INIT};
 	struct err err = ERR_INIT;
-	int r = gather_leases(&v, &err);
+	int code = EXITCODE_FAILED;
+	int r;
 
+	lease_now(&v.now);
+	r = gather_leases(&v, &err);
 	if (r == 0)
 		r = gather_old(&v, &err);
-	if (r == 0)
-		r = show(o, &v, &err);
 	if (r < 0)
 		log_show_err(LOG_LEVEL_ERR, &err);
+	else
+		code = show(o, &v);
 	free(v.entries);
 	strv_done(&v.old);
-	return r < 0 ? EXITCODE_FAILED : EXITCODE_DONE;
+	return code;
 }
 
 static void tell_reaped(const char *job, enum lease_verdict why, void *arg)

@@ -2,19 +2,18 @@
 /* veeam-lock: a Veeam job's pre-job script.  Parses the command line; the work
  * is in take.c and list.c. */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "i18n.h"
 #include "log.h"
-#include "num.h"
 #include "sig.h"
 #include "startup.h"
 #include "version.h"
 #include "veeam_lock.h"
+#include "../common/load_settings.h"
+#include "../common/usage.h"
 #include "core/exitcode.h"
-#include "core/lease_record.h"
 #include "core/settings.h"
 
 enum opt {
@@ -75,52 +74,23 @@ static void help(void)
 	         "See veeam-lock(8), asbackup.conf(5).\n"));
 }
 
-static _Noreturn void usage(const char *fmt, ...) _printf_(1, 2);
-
-static _Noreturn void usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("veeam-lock: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "\n%s\n", _("Try 'veeam-lock --help'."));
-	exit(EXITCODE_USAGE);
-}
-
-static const char *id(const char *text)
-{
-	if (!lease_record_is_id(text))
-		usage(_("an id has 1 to %d bytes and no control characters"),
-		        LEASE_JOB_MAX);
-	return text;
-}
-
-static int64_t number(const char *text, int64_t min, int64_t max)
-{
-	int64_t n;
-
-	if (num_parse_i64(text, min, max, &n) < 0)
-		usage(_("'%s' is not a number from %lld to %lld"), text,
-		        (long long)min, (long long)max);
-	return n;
-}
+#define PROGRAM "veeam-lock"
+#define usage(...) usage_error(PROGRAM, __VA_ARGS__)
 
 static void set_option(struct lock_options *o, int c)
 {
 	switch (c) {
 	case OPT_JOB:
-		o->job = id(optarg);
+		o->job = usage_id(PROGRAM, optarg);
 		break;
 	case OPT_RUN:
-		o->run = id(optarg);
+		o->run = usage_id(PROGRAM, optarg);
 		break;
 	case OPT_LEASE:
-		o->lease_hours = number(optarg, 1, 8760);
+		o->lease_hours = usage_number(PROGRAM, optarg, 1, 8760);
 		break;
 	case OPT_WAIT:
-		o->wait_minutes = number(optarg, 0, 525600);
+		o->wait_minutes = usage_number(PROGRAM, optarg, 0, 525600);
 		break;
 	case OPT_REMOTE:
 		o->remote = true;
@@ -147,7 +117,7 @@ static void set_option(struct lock_options *o, int c)
 		log_set_level(LOG_LEVEL_WARNING);
 		break;
 	default:
-		usage("%s", _("this option is not known"));
+		usage_try_help(PROGRAM);
 	}
 }
 
@@ -162,7 +132,7 @@ static void parse(int argc, char **argv, struct lock_options *o)
 			exit(EXITCODE_DONE);
 		}
 		if (c == 'V') {
-			printf("veeam-lock %s\n", VERSION);
+			printf(PROGRAM " %s\n", VERSION);
 			exit(EXITCODE_DONE);
 		}
 		set_option(o, c);
@@ -180,6 +150,7 @@ int main(int argc, char **argv)
 	struct lock_options o = {.wait_minutes = -1};
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	struct err err = ERR_INIT;
+	int code;
 
 	startup();
 	parse(argc, argv, &o);
@@ -187,12 +158,9 @@ int main(int argc, char **argv)
 		log_show_err(LOG_LEVEL_ERR, &err);
 		return EXITCODE_FAILED;
 	}
-	if (settings_load(o.config, &s, &err) < 0) {
-		log_show_err(LOG_LEVEL_ERR, &err);
-		return EXITCODE_CONFIG;
-	}
-	if (i18n_set_language(s->language) < 0)
-		log_warn(_("unknown language '%s'"), s->language);
+	code = load_settings(o.config, &s);
+	if (code)
+		return code;
 	if (o.list)
 		return lock_list(&o, s);
 	return o.clean ? lock_clean(&o, s) : lock_take(&o, s);

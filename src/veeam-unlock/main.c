@@ -3,7 +3,6 @@
  * goes. */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +14,8 @@
 #include "text.h"
 #include "util.h"
 #include "version.h"
+#include "../common/load_settings.h"
+#include "../common/usage.h"
 #include "core/exitcode.h"
 #include "core/lease.h"
 #include "core/lockjob.h"
@@ -59,36 +60,17 @@ static void help(void)
 	         "See veeam-unlock(8), asbackup.conf(5).\n"));
 }
 
-static _Noreturn void usage(const char *fmt, ...) _printf_(1, 2);
-
-static _Noreturn void usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("veeam-unlock: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "\n%s\n", _("Try 'veeam-unlock --help'."));
-	exit(EXITCODE_USAGE);
-}
-
-static const char *id(const char *text)
-{
-	if (!lease_record_is_id(text))
-		usage(_("an id has 1 to %d bytes and no control characters"),
-		        LEASE_JOB_MAX);
-	return text;
-}
+#define PROGRAM "veeam-unlock"
+#define usage(...) usage_error(PROGRAM, __VA_ARGS__)
 
 static void set_option(struct options *o, int c)
 {
 	switch (c) {
 	case OPT_JOB:
-		o->job = id(optarg);
+		o->job = usage_id(PROGRAM, optarg);
 		break;
 	case OPT_RUN:
-		o->run = id(optarg);
+		o->run = usage_id(PROGRAM, optarg);
 		break;
 	case OPT_ALL:
 		o->all = true;
@@ -106,10 +88,10 @@ static void set_option(struct options *o, int c)
 		help();
 		exit(EXITCODE_DONE);
 	case 'V':
-		printf("veeam-unlock %s\n", VERSION);
+		printf(PROGRAM " %s\n", VERSION);
 		exit(EXITCODE_DONE);
 	default:
-		usage("%s", _("this option is not known"));
+		usage_try_help(PROGRAM);
 	}
 }
 
@@ -221,6 +203,7 @@ int main(int argc, char **argv)
 	struct options o = {.config = NULL};
 	_cleanup_(settings_freep) struct settings *s = NULL;
 	struct err err = ERR_INIT;
+	int code;
 
 	startup();
 	parse(argc, argv, &o);
@@ -228,12 +211,9 @@ int main(int argc, char **argv)
 		log_show_err(LOG_LEVEL_ERR, &err);
 		return EXITCODE_FAILED;
 	}
-	if (settings_load(o.config, &s, &err) < 0) {
-		log_show_err(LOG_LEVEL_ERR, &err);
-		return EXITCODE_CONFIG;
-	}
-	if (i18n_set_language(s->language) < 0)
-		log_warn(_("unknown language '%s'"), s->language);
+	code = load_settings(o.config, &s);
+	if (code)
+		return code;
 	if (unlock(&o, s, &err) == 0)
 		return EXITCODE_DONE;
 	err_meaning_default(&err, "%s",
