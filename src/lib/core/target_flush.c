@@ -150,34 +150,55 @@ void target_flush_stop(struct target *t)
 	util_closep(&t->early_last_fd);
 }
 
-void target_flush_settle(struct target *t, int64_t idle_timeout_s,
-        int (*on_tick)(void *arg), void *arg)
+static struct flush_watch watch_of(const struct target *t,
+        int64_t idle_timeout_s, int (*on_tick)(void *arg), void *arg)
 {
-	struct flush_watch w = {
+	return (struct flush_watch){
 	        .t = t,
 	        .on_tick = on_tick,
 	        .arg = arg,
 	        .idle_ms = idle_timeout_s * 1000,
 	        .last_ms = clock_mono_ms(),
 	};
+}
+
+void target_flush_settle(struct target *t, int64_t idle_timeout_s,
+        int (*on_tick)(void *arg), void *arg)
+{
+	struct flush_watch w = watch_of(t, idle_timeout_s, on_tick, arg);
 
 	t->watch = &w;
 	target_flush_stop(t);
 	t->watch = NULL;
-	if (w.hangs)
-		t->hangs = true;
+	t->hangs |= w.hangs;
+}
+
+static int explain_gone(const struct target *t, struct err *err)
+{
+	int r = target_check(t, err);
+
+	return r < 0 ? r
+	             : err_set(err, -ENODEV, _("the disk %s is gone"),
+	                       t->disk.device);
+}
+
+static int explain_hang(const struct target *t, struct err *err)
+{
+	err_set(err, -ETIMEDOUT, _("the disk %s takes no more data"),
+	        t->disk.device);
+	err_meaning(err, "%s",
+	        _("What was copied is not safely on the disk. This copy is NOT "
+	          "good."));
+	err_action(err, "%s",
+	        _("Unplug the disk, try another cable or port, then another "
+	          "disk."));
+	return -ETIMEDOUT;
 }
 
 int target_flush(struct target *t, int64_t idle_timeout_s,
         int (*on_tick)(void *arg), void *arg, struct err *err)
 {
-	struct flush_watch w = {
-	        .t = t,
-	        .on_tick = on_tick,
-	        .arg = arg,
-	        .idle_ms = idle_timeout_s * 1000,
-	        .last_ms = clock_mono_ms(),
-	};
+	struct flush_watch w;
 	struct proc_task task = {
 	        .name = "flush",
 	        .fn = flush_task,
@@ -189,35 +210,18 @@ int target_flush(struct target *t, int64_t idle_timeout_s,
 	};
 	int r = 0;
 
-	w.hangs = t->hangs;
+	target_flush_settle(t, idle_timeout_s, on_tick, arg);
+	w = watch_of(t, idle_timeout_s, on_tick, arg);
 	w.gone = disk_check(&t->disk) == DISK_GONE;
-	t->watch = &w;
-	target_flush_stop(t);
-	if (!w.gone && !w.hangs)
+	if (!w.gone && !t->hangs)
 		r = proc_task(&task, err);
 	if (r < 0 && disk_check_after(&t->disk, r) == DISK_GONE)
 		w.gone = true;
-	t->watch = NULL;
 	t->driver_failed |= r < 0;
-	if (w.gone) {
-		r = target_check(t, err);
-		return r < 0 ? r
-		             : err_set(err, -ENODEV, _("the disk %s is gone"),
-		                       t->disk.device);
-	}
-	if (w.hangs) {
-		t->hangs = true;
-		err_set(err, -ETIMEDOUT, _("the disk %s takes no more data"),
-		        t->disk.device);
-		err_meaning(err, "%s",
-		        _("What was copied is not safely on the disk. This "
-		          "copy is NOT good."));
-		err_action(err, "%s",
-		        _("Unplug the disk, try another cable or port, then "
-		          "another disk."));
-		return -ETIMEDOUT;
-	}
-	if (r < 0)
-		return r;
-	return target_check(t, err);
+	t->hangs |= w.hangs;
+	if (w.gone)
+		return explain_gone(t, err);
+	if (t->hangs)
+		return explain_hang(t, err);
+	return r < 0 ? r : target_check(t, err);
 }
