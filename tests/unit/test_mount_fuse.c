@@ -19,22 +19,18 @@
 
 #include "scratch.h"
 #include "loopdev.h"
+#include "ntfsdisk.h"
 #include "str.h"
 #include "sys/mount.h"
 #include "sys/mount_fuse.h"
 
-static char dir[SCRATCH_PATH];
-static char target[SCRATCH_PATH];
-static struct loop loop;
+static struct ntfs_disk d;
 static struct mount_fuse *driver;
 
 static int set_up(void **state)
 {
 	(void)state;
-	scratch_make(dir, "fuse");
-	scratch_mkdir(dir, "target");
-	(void)str_copy(target, sizeof(target), scratch_path(dir, "target"));
-	loop.fd = -1;
+	ntfs_set_up(&d);
 	driver = NULL;
 	return 0;
 }
@@ -44,13 +40,11 @@ static int tear_down(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	while (umount2(target, MNT_DETACH) == 0)
+	while (umount2(d.target, MNT_DETACH) == 0)
 		;
 	if (driver)
 		(void)!mount_fuse_end(driver, 1000, &err);
-	if (loop.fd >= 0)
-		loop_detach(&loop);
-	scratch_remove(dir);
+	ntfs_tear_down(&d);
 	return 0;
 }
 
@@ -60,27 +54,10 @@ static int confine_nothing(void *arg)
 	return 0;
 }
 
-static bool make_disk(void)
-{
-	const char *image = scratch_path(dir, "d.img");
-	int fd = open(image, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, 16 * LOOP_MIB), 0);
-	assert_int_equal(close(fd), 0);
-	if (!kernel_has("fuseblk") || !tool_path("ntfs-3g") ||
-	        TOOL("mkntfs", "-q", "-F", "-Q", image) != 0) {
-		print_message("no FUSE or no ntfs-3g\n");
-		return false;
-	}
-	loop_attach(&loop, image, false);
-	return true;
-}
-
 static int start(bool read_only, struct err *err)
 {
-	struct mount_request req = {.device = loop.device,
-	        .target = target,
+	struct mount_request req = {.device = d.loop.device,
+	        .target = d.target,
 	        .fstype = "ntfs",
 	        .read_only = read_only,
 	        .noatime = true};
@@ -101,7 +78,7 @@ static void detach(void)
 {
 	struct err err = ERR_INIT;
 
-	if (mount_detach(target, &err) < 0)
+	if (mount_detach(d.target, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -113,13 +90,6 @@ static int end(struct err *err)
 	return mount_fuse_end(m, 10000, err);
 }
 
-#define NEED_DISK()               \
-	do {                      \
-		NEED_LOOP();      \
-		if (!make_disk()) \
-			skip();   \
-	} while (0)
-
 static void test_good(void **state)
 {
 	char where[SCRATCH_PATH];
@@ -127,16 +97,17 @@ static void test_good(void **state)
 	uint64_t did;
 
 	(void)state;
-	NEED_DISK();
+	NEED_NTFS(&d);
 	assert_int_equal(start(false, &err), 0);
 	assert_int_equal(
-	        mount_find(loop.device, loop.devno, where, sizeof(where)), 1);
-	assert_string_equal(where, target);
+	        mount_find(d.loop.device, d.loop.devno, where, sizeof(where)),
+	        1);
+	assert_string_equal(where, d.target);
 	assert_false(mount_fuse_has_ended(driver));
-	assert_int_equal(mount_fuse_drop(driver, target), -EBUSY);
+	assert_int_equal(mount_fuse_drop(driver, d.target), -EBUSY);
 	did = mount_fuse_activity(driver);
 	assert_true(did > 0);
-	scratch_write(target, "file", "text");
+	scratch_write(d.target, "file", "text");
 	assert_true(mount_fuse_activity(driver) > did);
 	detach();
 	assert_int_equal(end(&err), 0);
@@ -147,10 +118,11 @@ static void test_read_only(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	NEED_DISK();
+	NEED_NTFS(&d);
 	assert_int_equal(start(true, &err), 0);
 	assert_int_equal(
-	        open(scratch_path(target, "f"), O_WRONLY | O_CREAT, 0600), -1);
+	        open(scratch_path(d.target, "f"), O_WRONLY | O_CREAT, 0600),
+	        -1);
 	assert_int_equal(errno, EROFS);
 	detach();
 	assert_int_equal(end(&err), 0);
@@ -161,13 +133,13 @@ static void test_killed(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	NEED_DISK();
+	NEED_NTFS(&d);
 	assert_int_equal(start(false, &err), 0);
 	mount_fuse_kill(driver);
 	for (int i = 0; i < 2000 && !mount_fuse_has_ended(driver); i++)
 		(void)poll(NULL, 0, 5);
-	assert_int_equal(mount_fuse_drop(driver, target), 0);
-	assert_int_equal(mount_is_point(target), 0);
+	assert_int_equal(mount_fuse_drop(driver, d.target), 0);
+	assert_int_equal(mount_is_point(d.target), 0);
 	assert_int_equal(end(&err), -EIO);
 	assert_non_null(strstr(err.message, "Killed"));
 }
@@ -178,12 +150,12 @@ static void test_not_ntfs(void **state)
 	char zeros[4096] = {0};
 
 	(void)state;
-	NEED_DISK();
-	assert_int_equal(pwrite(loop.fd, zeros, sizeof(zeros), 0), 4096);
+	NEED_NTFS(&d);
+	assert_int_equal(pwrite(d.loop.fd, zeros, sizeof(zeros), 0), 4096);
 	assert_int_equal(start(false, &err), -EUCLEAN);
 	assert_non_null(strstr(err.action, "chkdsk"));
 	assert_null(driver);
-	assert_int_equal(mount_is_point(target), 0);
+	assert_int_equal(mount_is_point(d.target), 0);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -287,11 +259,8 @@ int main(void)
 	        TEST(test_complaint),
 	        TEST(test_forbid),
 	};
-	struct err err = ERR_INIT;
 
-	if (geteuid() == 0 && mount_private(&err) < 0) {
-		print_error("%s\n", err.message);
+	if (!ntfs_unshare())
 		return 1;
-	}
 	return cmocka_run_group_tests_name("mount_fuse", tests, NULL, NULL);
 }

@@ -18,27 +18,20 @@
 #include "scratch.h"
 #include "clock.h"
 #include "loopdev.h"
-#include "str.h"
+#include "ntfsdisk.h"
 #include "core/target.h"
 #include "core/target_driver.h"
 #include "sys/mount_fuse.h"
 #include "sys/ntfs_volume.h"
 
-#define SIZE (16 * LOOP_MIB)
-
-static char dir[SCRATCH_PATH];
-static char target[SCRATCH_PATH];
-static struct loop loop;
+static struct ntfs_disk d;
 static struct target t;
 static struct err err;
 
 static int set_up(void **state)
 {
 	(void)state;
-	scratch_make(dir, "driver");
-	scratch_mkdir(dir, "target");
-	(void)str_copy(target, sizeof(target), scratch_path(dir, "target"));
-	loop.fd = -1;
+	ntfs_set_up(&d);
 	t = TARGET_INIT;
 	err = ERR_INIT;
 	return 0;
@@ -55,50 +48,41 @@ static int tear_down(void **state)
 		(void)target_driver_give_up(&t);
 		(void)!target_driver_end(&t, &err);
 	}
-	if (loop.fd >= 0)
-		loop_detach(&loop);
-	scratch_remove(dir);
+	ntfs_tear_down(&d);
 	return 0;
 }
 
-static bool mount_it(void)
+static int try_mount(void)
 {
-	const char *image = scratch_path(dir, "d.img");
-	int fd = open(image, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	struct mount_request req = {
-	        .device = loop.device, .fstype = "ntfs", .noatime = true};
+	struct mount_request req = {.device = d.loop.device,
+	        .target = t.mountpoint,
+	        .fstype = "ntfs",
+	        .noatime = true};
 
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, SIZE), 0);
-	assert_int_equal(close(fd), 0);
-	if (!kernel_has("fuseblk") || !tool_path("ntfs-3g") ||
-	        TOOL("mkntfs", "-q", "-F", "-Q", image) != 0) {
-		print_message("no FUSE or no ntfs-3g\n");
-		return false;
-	}
-	loop_attach(&loop, image, false);
-	(void)str_copy(t.mountpoint, sizeof(t.mountpoint), target);
-	assert_int_equal(disk_probe(loop.device, &t.disk, &err), 0);
-	req.target = t.mountpoint;
-	if (target_driver_mount(&t, &req, NULL, &err) < 0)
+	(void)str_copy(t.mountpoint, sizeof(t.mountpoint), d.target);
+	assert_int_equal(disk_probe(d.loop.device, &t.disk, &err), 0);
+	return target_driver_mount(&t, &req, NULL, &err);
+}
+
+static void mount_it(void)
+{
+	if (try_mount() < 0)
 		fail_msg("%s", err.message);
 	t.root_fd = open(t.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(t.root_fd >= 0);
-	return true;
 }
 
-#define NEED_MOUNT()             \
-	do {                     \
-		NEED_LOOP();     \
-		if (!mount_it()) \
-			skip();  \
+#define NEED_MOUNT()           \
+	do {                   \
+		NEED_NTFS(&d); \
+		mount_it();    \
 	} while (0)
 
 static bool is_dirty(void)
 {
 	struct ntfs_volume v;
 
-	assert_int_equal(ntfs_volume_read(loop.fd, SIZE, &v), 0);
+	assert_int_equal(ntfs_volume_read(d.loop.fd, NTFS_SIZE, &v), 0);
 	return ntfs_volume_is_dirty(&v);
 }
 
@@ -131,7 +115,7 @@ static void test_good(void **state)
 	NEED_MOUNT();
 	assert_true(is_dirty());
 	target_guard_start(&t, 600);
-	scratch_write(target, "file", "text");
+	scratch_write(d.target, "file", "text");
 	assert_int_equal(target_driver_flush(&t), 0);
 	assert_int_equal(target_driver_check(&t, &err), 0);
 	target_guard_stop(&t);
@@ -228,9 +212,7 @@ int main(void)
 	        TEST(test_others),
 	};
 
-	if (geteuid() == 0 && mount_private(&err) < 0) {
-		print_error("%s\n", err.message);
+	if (!ntfs_unshare())
 		return 1;
-	}
 	return cmocka_run_group_tests_name("target_driver", tests, NULL, NULL);
 }
