@@ -3,6 +3,7 @@
  * makes of it is in root/ntfs.sh. */
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -14,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 
@@ -48,30 +50,51 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* The right to mount; without it a driver that runs already goes on. */
+static void set_mount_right(bool on)
+{
+	struct __user_cap_header_struct head = {
+	        .version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct cap[2];
+
+	assert_int_equal(syscall(SYS_capget, &head, cap), 0);
+	if (on)
+		cap[0].effective |= 1U << CAP_SYS_ADMIN;
+	else
+		cap[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	assert_int_equal(syscall(SYS_capset, &head, cap), 0);
+}
+
 static int confine_nothing(void *arg)
 {
 	(void)arg;
 	return 0;
 }
 
-static int start(bool read_only, struct err *err)
+static int start_with(const char *path, bool read_only,
+        const struct mount_fuse_options *opt, struct err *err)
 {
 	struct mount_request req = {.device = d.loop.device,
 	        .target = d.target,
 	        .fstype = "ntfs",
 	        .read_only = read_only,
 	        .noatime = true};
-	struct mount_fuse_options opt = {
-	        .confine = confine_nothing, .timeout_ms = 30000};
-	_cleanup_free_ char *path = NULL;
 	const char *missing = "x";
-	int r = mount_fuse_find("ntfs", &path, err);
+	int r = mount_fuse_start(path, &req, opt, &driver, &missing, err);
 
-	assert_int_equal(r, 0);
-	r = mount_fuse_start(path, &req, &opt, &driver, &missing, err);
 	if (r == 0)
 		assert_null(missing);
 	return r;
+}
+
+static int start(bool read_only, struct err *err)
+{
+	struct mount_fuse_options opt = {
+	        .confine = confine_nothing, .timeout_ms = 30000};
+	_cleanup_free_ char *path = NULL;
+
+	assert_int_equal(mount_fuse_find("ntfs", &path, err), 0);
+	return start_with(path, read_only, &opt, err);
 }
 
 static void detach(void)
@@ -156,6 +179,48 @@ static void test_not_ntfs(void **state)
 	assert_non_null(strstr(err.action, "chkdsk"));
 	assert_null(driver);
 	assert_int_equal(mount_is_point(d.target), 0);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* --- it is mounted, but not as it must be --------------------------------- */
+
+/* Lets the driver go on, with an option missing that we cannot add either. */
+static int on_tick_without_rights(void *arg)
+{
+	int fd = open(scratch_path(d.dir, "go"), O_WRONLY | O_NONBLOCK);
+
+	(void)arg;
+	if (fd < 0)
+		return 0;
+	set_mount_right(false);
+	assert_int_equal(write(fd, "\n", 1), 1);
+	assert_int_equal(close(fd), 0);
+	return 0;
+}
+
+static void test_unsafe(void **state)
+{
+	bool killed = false;
+	struct mount_fuse_options opt = {.confine = confine_nothing,
+	        .on_tick = on_tick_without_rights,
+	        .timeout_ms = 30000,
+	        .ret_killed = &killed};
+	struct err err = ERR_INIT;
+	int r;
+
+	(void)state;
+	NEED_NTFS(&d);
+	assert_int_equal(mkfifo(scratch_path(d.dir, "go"), 0600), 0);
+	r = start_with(ntfs_fake_driver(&d,
+	                       "read -r x < \"${0%/*}/go\"\n"
+	                       "options=$(echo \"$2\" | sed s/noexec,//)\n"
+	                       "exec ntfs-3g -o \"$options\" \"$3\" \"$4\""),
+	        false, &opt, &err);
+	set_mount_right(true);
+	assert_int_equal(r, -EIO);
+	assert_non_null(strstr(err.message, "noexec"));
+	assert_true(killed);
+	assert_null(driver);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -255,6 +320,7 @@ int main(void)
 	        TEST(test_read_only),
 	        TEST(test_killed),
 	        TEST(test_not_ntfs),
+	        TEST(test_unsafe),
 	        TEST(test_find),
 	        TEST(test_complaint),
 	        TEST(test_forbid),

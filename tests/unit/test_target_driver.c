@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "loopdev.h"
 #include "ntfsdisk.h"
+#include "str.h"
 #include "core/target.h"
 #include "core/target_driver.h"
 #include "sys/mount_fuse.h"
@@ -27,6 +28,7 @@
 static struct ntfs_disk d;
 static struct target t;
 static struct err err;
+static char replaced[SCRATCH_PATH]; /* a program; "" = none */
 
 static int set_up(void **state)
 {
@@ -48,6 +50,9 @@ static int tear_down(void **state)
 		(void)target_driver_give_up(&t);
 		(void)!target_driver_end(&t, &err);
 	}
+	if (replaced[0])
+		assert_int_equal(umount2(replaced, 0), 0);
+	replaced[0] = '\0';
 	ntfs_tear_down(&d);
 	return 0;
 }
@@ -186,6 +191,39 @@ static void test_guard_leaves_alone(void **state)
 	assert_int_equal(target_driver_end(&t, &err), 0);
 }
 
+/* --- mounting fails ------------------------------------------------------- */
+
+static void mount_fails(const char *script, int code)
+{
+	assert_int_equal(
+	        str_copy(replaced, sizeof(replaced), tool_path("ntfs-3g")), 0);
+	assert_int_equal(mount(ntfs_fake_driver(&d, script), replaced, NULL,
+	                         MS_BIND, NULL),
+	        0);
+	assert_int_equal(try_mount(), code);
+	assert_null(t.driver);
+	assert_int_equal(t.device_fd, -1);
+	assert_int_equal(mount_is_point(d.target), 0);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	NEED_NTFS(&d);
+	mount_fails("exit 14", -EUCLEAN);
+	assert_false(is_dirty());
+}
+
+/* Nobody knows what it has written. */
+static void test_killed_early(void **state)
+{
+	(void)state;
+	NEED_NTFS(&d);
+	mount_fails(NTFS_BE_KILLED, -EIO);
+	assert_true(is_dirty());
+}
+
 static void test_others(void **state)
 {
 	(void)state;
@@ -209,6 +247,8 @@ int main(void)
 	        TEST(test_dead),
 	        TEST(test_guard),
 	        TEST(test_guard_leaves_alone),
+	        TEST(test_refused),
+	        TEST(test_killed_early),
 	        TEST(test_others),
 	};
 

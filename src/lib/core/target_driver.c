@@ -142,11 +142,13 @@ static int start(struct target *t, const char *path,
         const struct mount_request *req, const char **ret_missing,
         struct err *err)
 {
+	bool killed;
 	struct mount_fuse_options opt = {
 	        .confine = confine,
 	        .on_tick = tick_present,
 	        .tick_arg = &t->disk,
 	        .timeout_ms = MOUNT_TIMEOUT_MS,
+	        .ret_killed = &killed,
 	};
 	struct err other = ERR_INIT;
 	int r = run_task(t, req, mark_task, err);
@@ -154,8 +156,8 @@ static int start(struct target *t, const char *path,
 	if (r < 0)
 		return r;
 	r = mount_fuse_start(path, req, &opt, &t->driver, ret_missing, err);
-	/* It was never mounted, so nothing was written either. */
-	if (r < 0 && !req->read_only && r != -ETIMEDOUT && r != -ECANCELED &&
+	/* A driver that refuses a volume has written nothing. */
+	if (r < 0 && !req->read_only && !killed &&
 	        run_task(t, NULL, clear_task, &other) < 0)
 		log_debug("the mark stays: %s", other.message);
 	return r;

@@ -292,15 +292,26 @@ static void discard(struct mount_fuse *m)
 	free(m);
 }
 
-static void abandon(struct mount_fuse *m, const struct mount_request *req,
-        struct proc_result *res)
+/* Nothing is left of it. @why: a negative errno; 1 = it has ended. */
+static int give_up(struct mount_fuse *m, const struct mount_request *req,
+        const struct mount_fuse_options *opt, int why, struct err *err)
 {
-	proc_kill(m->program);
-	proc_wait(m->program, GRACE_MS, res);
+	struct proc_result res;
+
+	if (why < 0)
+		proc_kill(m->program);
+	proc_wait(m->program, GRACE_MS, &res);
 	listen_to(m);
 	/* Its end has broken the mount, which is still there. */
 	if (is_mounted(req))
 		(void)umount2(req->target, 0);
+	/* -EUCLEAN: it is mounted, but nothing can be written. */
+	if (opt->ret_killed)
+		*opt->ret_killed = res.exit_code < 0 && why != -EUCLEAN;
+	if (why > 0)
+		why = explain(m, req, &res, err);
+	discard(m);
+	return why;
 }
 
 int mount_fuse_start(const char *path, const struct mount_request *req,
@@ -310,11 +321,12 @@ int mount_fuse_start(const char *path, const struct mount_request *req,
 	_cleanup_free_ char *real = realpath(req->target, NULL);
 	struct mount_fuse *m = calloc(1, sizeof *m);
 	struct mount_request at = *req;
-	struct proc_result res;
 	int r;
 
 	if (ret_missing)
 		*ret_missing = NULL;
+	if (opt->ret_killed)
+		*opt->ret_killed = false;
 	if (!m)
 		return err_nomem(err);
 	if (real)
@@ -335,19 +347,10 @@ int mount_fuse_start(const char *path, const struct mount_request *req,
 		harden(&at);
 		r = mount_verify(&at, ret_missing, err);
 	}
-	if (r == 0) {
-		*ret = m;
-		return 0;
-	}
-	if (r > 0)
-		proc_wait(m->program, GRACE_MS, &res);
-	else
-		abandon(m, &at, &res);
-	listen_to(m);
-	if (r > 0)
-		r = explain(m, &at, &res, err);
-	discard(m);
-	return r;
+	if (r != 0)
+		return give_up(m, &at, opt, r, err);
+	*ret = m;
+	return 0;
 }
 
 /* --- two namespaces ------------------------------------------------------- */

@@ -39,6 +39,9 @@ struct mount_fuse_options {
 	int (*on_tick)(void *arg);
 	void *tick_arg;
 	int64_t timeout_ms;
+	/* May be NULL. After a failure: the driver could write to the device
+	 * and did not end by itself, so what it wrote may be half done. */
+	bool *ret_killed;
 };
 
 /*
