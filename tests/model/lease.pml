@@ -7,13 +7,17 @@
  *
  *	NJ jobs, NC copies
  *	FAULTS    so often a process is killed or the power fails, at any step
- *	FAILS     so many leases cannot be written: the disk is full
+ *	FAILS     so many files cannot be made: the disk is full
  *	RENEWALS  so often veeam-lock is called again by a run that goes on
  *	OBEY      a job whose pre-job script failed or was killed does not run;
  *	          without it, it runs all the same
  *	REMOTE    jobs run on another machine: they survive a power failure
  *	STUCK     the gate may be blocked for too long when time is up (V4)
+ *	STUCK_V1  it may be so at the beginning, too (A7)
  *	LATE      veeam-unlock may come when the next run is under way
+ *	CLEAN     somebody calls veeam-lock --clean
+ *	NO_RUNS   nobody tells which run of a job it is
+ *	TMPFS     a power failure takes all files away
  *	LIVE      for the liveness claims: nobody's time is up, and what is done
  *	          in the gate is one step, so that fairness of the gate (which
  *	          flock(2) does not promise) is taken for granted
@@ -26,12 +30,18 @@
  * appear by one rename, so to write one is one step.
  *
  * Assumed, for no program here can change it:
- *	A1  veeam-lock lives until it has a ticket or a lease
+ *	A1  veeam-lock lives until it has a ticket or a lease, and can make one
  *	A2  Veeam starts no job while its veeam-lock waits
  *	A3  a job ends before its lease expires
  *	A4  a job does not run twice at the same time
- *	A5  files that are there stay there when the power fails
- *	    (M_TICKET_NOT_DURABLE: when they do not)
+ *	A5  what was synced is there when the power has failed.  Everything
+ *	    else is taken to be there as well, except where it would help to
+ *	    be lost: the ticket of a job between its rename and its fsync.  (What
+ *	    was removed may come back: more leases than there should be, and
+ *	    dead tickets, which keep a copy waiting, but let none through.)
+ *	A6  nobody removes a lease by hand, by "veeam-unlock --all" neither
+ *	A7  V1 can enter the gate, or no dead ticket of the same job is there:
+ *	    V4 does not reap, and the ticket would replace its lease
  */
 #ifndef NJ
 #define NJ 1
@@ -50,6 +60,10 @@
 #endif
 #define N (NJ + NC)
 #define NONE 255
+/* in the gate, but neither killed nor told of a power failure */
+#define LATE_ID N
+#define CLEAN_ID (N + 1)
+#define IS_OF_OTHERS(g) ((g) == LATE_ID || (g) == CLEAN_ID)
 
 /* --- the directory ----------------------------------------------------------
  */
@@ -73,6 +87,8 @@ bool running[NJ];   /* a run is under way: somebody will call veeam-unlock */
 bool known[NJ];     /* this run had a ticket or a lease */
 bool lease_now[NJ]; /* the lease is of this run, not of one before */
 bool ticket_now[NJ]; /* the ticket */
+bool told[NJ]; /* a lease of a run before tells of the job, until it expires */
+byte fresh = NONE; /* whose ticket is not synced yet */
 #ifdef LATE
 bool late[NJ]; /* a veeam-unlock is still to come */
 #endif
@@ -90,6 +106,9 @@ byte renewals = RENEWALS;
 #define EXPIRABLE(j) (lease[j] && !(lease_now[j] && running[j]))
 #ifdef M_EXPIRES_EARLY
 #define EXPIRED(j) (lease[j])
+#elif defined(LIVE)
+/* Not when the next run has come and waits: that would be luck. */
+#define EXPIRED(j) (lease[j] && !running[j])
 #else
 #define EXPIRED(j) EXPIRABLE(j)
 #endif
@@ -125,7 +144,7 @@ byte renewals = RENEWALS;
 #else
 #ifdef M_V1_PASSES_COPIES
 #define JOB_BLOCKED(me) (copy != NONE || (place[me] && OLDER_COPY(me)))
-#elif defined(M_RENEWAL_WAITS)
+#elif defined(M_RENEWAL_WAITS) || defined(NO_RUNS)
 #define JOB_BLOCKED(me) (copy != NONE || OLDER_COPY(me))
 #else
 #define JOB_BLOCKED(me) \
@@ -167,7 +186,8 @@ inline ticket_gone(p)
 		do
 		:: i < N ->
 			if
-			:: place[i] > place[p] -> place[i] = place[i] - 1
+			:: place[p] && place[i] > place[p] ->
+				place[i] = place[i] - 1
 			:: else
 			fi;
 			i++
@@ -211,6 +231,12 @@ inline ticket_take(p)
 inline lease_there(j, now) { d_step { lease[j] = true; lease_now[j] = now } }
 
 inline lease_gone(j) { d_step { lease[j] = false; lease_now[j] = false } }
+
+/* The earlier run is over; nothing is left that could tell of this one. */
+inline lease_expires(j)
+{
+	d_step { lease[j] = false; lease_now[j] = false; told[j] = false }
+}
 
 inline ticket_to_lease(j)
 {
@@ -279,7 +305,7 @@ inline reap_leases()
 {
 	i = 0;
 	do
-	:: i < NJ && EXPIRED(i) -> lease_gone(i); i++
+	:: i < NJ && EXPIRED(i) -> lease_expires(i); i++
 #ifdef LIVE
 	:: i < NJ && !EXPIRED(i) -> i++
 #else
@@ -322,6 +348,10 @@ inline is_registered(j)
 		(place[j] && ticket_now[j]))
 }
 
+/* Whose veeam-lock ended before it got anything may have a lease of an earlier
+ * run to tell of it, and that must not have been taken away. */
+inline is_told(j) { assert(!told[j] || lease[j] || place[j]) }
+
 /* What veeam-lock says when its time is up, and what becomes of it. */
 #ifdef OBEY
 #define FORCED refused
@@ -329,7 +359,50 @@ inline is_registered(j)
 #define FORCED granted
 #endif
 
-/* Where there is no room for a lease the ticket becomes it. */
+inline registered(j) { known[j] = true; told[j] = false }
+
+inline new_run(j)
+{
+	d_step {
+		running[j] = true;
+		known[j] = false;
+		told[j] = lease[j];
+		lease_now[j] = false;
+		ticket_now[j] = false
+	}
+}
+
+/* The lease of a run before goes; the ticket tells of the job now. */
+inline supersede(me)
+{
+	if
+#if !defined(NO_RUNS) && !defined(M_NO_SUPERSEDE)
+	:: lease[me] && !lease_now[me] -> lease_gone(me)
+#endif
+	:: else
+	fi
+}
+
+/* The parts of ticket_take(): rename, fsync. */
+inline ticket_appears(me)
+{
+	d_step {
+		ticket_take(me);
+		ticket_now[me] = true;
+		fresh = me
+	}
+}
+
+inline ticket_synced(me)
+{
+	d_step {
+		registered(me);
+		fresh = NONE
+	}
+}
+
+/* write_lease(): where there is no room the ticket becomes the lease; who has
+ * none has nothing. */
 #ifdef M_NO_ROOM_NO_LEASE
 #define NO_ROOM(me) ticket_gone(me)
 #else
@@ -337,20 +410,22 @@ inline is_registered(j)
 #endif
 #define WRITE_LEASE(me, next)                                                  \
 	if                                                                     \
-	:: atomic { fails > 0 -> fails--; NO_ROOM(me); leave(me); goto next }  \
-	:: lease_there(me, true);                                              \
+	:: atomic {                                                            \
+		fails > 0 && place[me] ->                                      \
+		fails--;                                                       \
+		NO_ROOM(me);                                                   \
+		leave(me);                                                     \
+		goto next                                                      \
+	   }                                                                   \
+	:: atomic {                                                            \
+		fails > 0 && !place[me] ->                                     \
+		fails--;                                                       \
+		leave(me);                                                     \
+		goto V4_failed                                                 \
+	   }                                                                   \
+	:: atomic { lease_there(me, true); registered(me) };                   \
 	   atomic { ticket_gone(me); leave(me); goto next }                    \
 	fi
-
-inline new_run(j)
-{
-	d_step {
-		running[j] = true;
-		known[j] = false;
-		lease_now[j] = false;
-		ticket_now[j] = false
-	}
-}
 
 proctype Job(byte me)
 {
@@ -366,25 +441,41 @@ V1:	{ {
 #ifdef LIVE
 		waits[me] = true;
 #endif
+#ifdef STUCK_V1
+		if
+		:: true
+		:: !OURS(me) -> goto V4
+		fi;
+#endif
 #ifdef M_V1_WITHOUT_REAP
 		atomic { OURS(me) -> gate = me };
 #else
 		enter_and_reap(me, true);
 #endif
-		atomic {
-			if
-			:: JOB_BLOCKED(me) ->
-				ticket_take(me);
-				ticket_now[me] = true;
-				known[me] = true;
-				leave(me)
-			:: else ->
-				lease_there(me, true);
-				known[me] = true;
-				leave(me);
-				goto granted
-			fi
-		}
+		if
+		:: atomic {
+			!JOB_BLOCKED(me) ->
+			lease_there(me, true);
+			registered(me);
+			leave(me);
+			goto granted
+		   }
+		/* no room for a lease or a ticket */
+		:: atomic { fails > 0 -> fails--; leave(me); goto V4 }
+#if defined(M_SUPERSEDE_FIRST)
+		:: atomic { JOB_BLOCKED(me) -> supersede(me) };
+		   ticket_appears(me);
+		   atomic { ticket_synced(me); leave(me) }
+#elif defined(M_SUPERSEDE_UNSYNCED)
+		:: atomic { JOB_BLOCKED(me) -> ticket_appears(me) };
+		   atomic { supersede(me) };
+		   atomic { ticket_synced(me); leave(me) }
+#else
+		:: atomic { JOB_BLOCKED(me) -> ticket_appears(me) };
+		   ticket_synced(me);
+		   atomic { supersede(me); leave(me) }
+#endif
+		fi;
 
 V2:		do
 		:: enter_and_reap(me, !JOB_BLOCKED(me));
@@ -395,27 +486,7 @@ V2:		do
 			fi
 		   }
 #ifndef LIVE
-		/* Its time is up. */
-		:: atomic { OURS(me) ->
-			gate = me;
-			if
-			:: copy == NONE -> goto V4
-			:: else
-			fi;
-#if !defined(M_FORCES_WITHOUT_TAINT) && !defined(M_FORGETS_FORCED)
-			lease_taint();
-#endif
-			goto V4_forced
-		   }
-		/* It is told to end, and the job with it. */
-		:: atomic {
-			!job[me] -> ticket_gone(me);
-			running[me] = false;
-			goto idle
-		   }
-#endif
-#ifdef STUCK
-		:: atomic { !OURS(me) -> lease_taint(); goto V4_failed }
+		:: goto V4 /* its time is up, or it is told to end */
 #endif
 #ifdef M_GIVES_UP
 		:: atomic { ticket_gone(me); goto FORCED }
@@ -423,8 +494,8 @@ V2:		do
 		od;
 
 V3:		if
-		/* no room: the ticket stays, and its time will be up */
-		:: atomic { fails > 0 -> fails--; leave(me); goto V2 }
+		/* no room */
+		:: atomic { fails > 0 -> fails--; leave(me); goto V4 }
 #ifdef M_TICKET_FIRST
 		:: ticket_gone(me);
 		   atomic { lease_there(me, true); leave(me); goto granted }
@@ -435,19 +506,49 @@ V3:		if
 		fi
 		};
 
-V4:		WRITE_LEASE(me, granted); /* nobody copies */
-V4_forced:	/* tainted already */
+V4:		if
+		:: atomic {
+			OURS(me) -> gate = me;
+			if
+			:: copy == NONE -> goto V4_lease
+			:: else
+			fi;
+#ifndef M_FORCES_WITHOUT_TAINT
+#ifndef M_FORGETS_FORCED
+			lease_taint()
+#endif
+#endif
+		   }
+		/* the directory cannot be written to */
+		:: atomic {
+			OURS(me) && copy != NONE && fails > 0 ->
+			fails--;
+			goto V4_failed
+		   }
+#ifdef STUCK
+		:: atomic { !OURS(me) -> lease_taint(); goto V4_failed }
+#endif
+		fi;
 #ifdef M_FORGETS_FORCED
 		atomic { ticket_gone(me); leave(me); goto FORCED };
 #endif
 		WRITE_LEASE(me, FORCED);
 
+V4_lease:	/* nobody copies */
+		WRITE_LEASE(me, granted);
+
 V4_failed:	/* it ends with an error, and the ticket is dead */
+		atomic {
 #ifdef M_ERROR_DROPS_TICKET
-		atomic { ticket_gone(me); goto FORCED }
+			ticket_gone(me);
 #else
-		atomic { alive[me] = false; goto FORCED }
+			alive[me] = false;
 #endif
+			if
+			:: known[me] -> goto FORCED
+			:: else -> is_told(me); running[me] = false; goto idle
+			fi
+		}
 	} unless { dead[me] } };
 
 	/* veeam-lock was killed */
@@ -455,6 +556,7 @@ V4_failed:	/* it ends with an error, and the ticket is dead */
 		dead[me] = false;
 		r = NONE;
 		i = 0;
+		is_told(me);
 #ifdef OBEY
 		goto refused
 #else
@@ -513,7 +615,14 @@ U:	{ {
 		enter_and_reap(me, true);
 #endif
 		atomic {
+#ifndef NO_RUNS
+			if
+			:: lease_now[me] -> lease_gone(me)
+			:: else
+			fi;
+#else
 			lease_gone(me);
+#endif
 			/* nothing of it is left to hinder anybody */
 			assert(place[me] == 0);
 			running[me] = false;
@@ -540,18 +649,33 @@ proctype Late(byte me)
 end_late:
 	do
 	:: atomic { late[me] -> late[me] = false };
-	   enter_and_reap(N, true);
+	   enter_and_reap(LATE_ID, true);
 	   atomic {
 		if
 #ifdef M_UNLOCK_ANY_RUN
 		:: lease[me] -> lease_gone(me)
 #else
-		:: lease[me] && !(lease_now[me] && running[me]) -> lease_gone(me)
+		:: lease[me] && !(lease_now[me] && running[me]) ->
+			lease_expires(me)
 #endif
 		:: else
 		fi;
-		leave(N)
+		leave(LATE_ID)
 	   }
+	od
+}
+#endif
+
+#ifdef CLEAN
+/* lease_clean() */
+proctype Clean()
+{
+	byte r = NONE, i;
+
+end_clean:
+	do
+	:: enter_and_reap(CLEAN_ID, true);
+	   atomic { reap_leases(); leave(CLEAN_ID) }
 	od
 }
 #endif
@@ -572,7 +696,15 @@ idle:
 C1:	{ {
 		AT_ONCE {
 		enter_and_reap(me, true);
-		atomic { reap_leases(); ticket_take(me); leave(me) };
+		atomic {
+			reap_leases();
+			if
+			:: ticket_take(me)
+			/* no room: behind everybody, and unseen */
+			:: fails > 0 -> fails--
+			fi;
+			leave(me)
+		};
 #ifdef LIVE
 		waits[me] = true;
 #endif
@@ -617,7 +749,16 @@ C2:		do
 		untouched = me;
 #else
 		lease_taint(); /* of the copy before */
-		untouched = me;
+		if
+		:: untouched = me
+		:: atomic { /* no room */
+			fails > 0 -> fails--;
+			copy = NONE;
+			ticket_gone(me);
+			leave(me);
+			goto idle
+		   }
+		fi;
 #endif
 		atomic {
 			ticket_gone(me);
@@ -689,7 +830,7 @@ inline killed(p)
 		dead[p] = true;
 		alive[p] = false;
 		if
-		:: gate == p -> gate = NONE
+		:: gate == p -> gate = NONE; fresh = NONE
 		:: else
 		fi;
 		if
@@ -733,6 +874,7 @@ inline power_fails()
 		:: p < NJ ->
 			dead[p] = running[p];
 			known[p] = false;
+			told[p] = false;
 			job[p] = false
 		:: else
 		fi;
@@ -741,7 +883,20 @@ inline power_fails()
 	:: else -> break
 	od;
 	p = 0;
-#ifdef M_TICKET_NOT_DURABLE
+	if
+	:: fresh != NONE -> ticket_gone(fresh)
+	:: true
+	fi;
+	fresh = NONE;
+#ifdef TMPFS
+	untouched = NONE;
+	do
+	:: p < NJ -> lease_gone(p); p++
+	:: else -> break
+	od;
+	p = 0;
+#endif
+#if defined(M_TICKET_NOT_DURABLE) || defined(TMPFS)
 	do
 	:: p < N && place[p] -> ticket_gone(p); p++
 	:: p < N -> p++
@@ -767,8 +922,7 @@ end_world:
 #if N > 3
 	:: atomic { faults > 0 && KILLABLE(3) -> killed(3) }
 #endif
-	/* Late is not told of it, so not while it is in the gate. */
-	:: atomic { faults > 0 && gate != N -> power_fails() }
+	:: atomic { faults > 0 && !IS_OF_OTHERS(gate) -> power_fails() }
 	/* An rsync without its asbackup ends too; only then the lock is free. */
 	:: atomic { orphan[NJ] -> rsync_ends(NJ) }
 #if NC > 1
@@ -792,6 +946,9 @@ init
 			i++
 		:: else -> break
 		od;
+#ifdef CLEAN
+		run Clean();
+#endif
 		run World();
 		i = 0
 	}

@@ -27,6 +27,7 @@ TOGETHER = r"assertion violated .*job\[0\]"
 TWO_COPIES = r"assertion violated .*copying.*orphan.*<=1"
 OVERLAP = r"assertion violated .*clean&&overlapped"
 LOST = r"assertion violated .*known\[me\]"
+TOLD = r"assertion violated .*told\[me\]"
 LEFT = r"assertion violated .*place\[me\]==0"
 STARVES = r"acceptance cycle"
 REACHED = r"assertion violated"
@@ -48,8 +49,12 @@ HOLDS = [
     ("1 job elsewhere, 1 copy; a fault, a full disk, a blocked gate, "
      "a renewal", "safety",
      "-DFAULTS=1 -DREMOTE -DFAILS=1 -DSTUCK -DRENEWALS=1"),
-    ("1 job elsewhere, 1 copy; a fault, late unlocks", "safety",
-     "-DFAULTS=1 -DREMOTE -DLATE"),
+    ("1 job elsewhere, 1 copy; a fault, late unlocks, veeam-lock --clean",
+     "safety", "-DFAULTS=1 -DREMOTE -DLATE -DCLEAN"),
+    ("1 job elsewhere whose runs have no ids, 1 copy; 2 faults, a renewal",
+     "safety", "-DFAULTS=2 -DREMOTE -DNO_RUNS -DRENEWALS=1"),
+    ("1 job, 1 copy, all in memory; 2 faults", "safety",
+     "-DFAULTS=2 -DTMPFS"),
     ("1 job elsewhere, 1 copy; 2 faults", "safety", "-DFAULTS=2 -DREMOTE"),
     ("2 jobs, 1 copy; a fault: the copy goes on", "copy_goes_on",
      "-DNJ=2 -DNC=1 -DFAULTS=1"),
@@ -61,6 +66,8 @@ HOLDS = [
      "job_goes_on", "-DNJ=1 -DNC=2 -DFAULTS=1 -DRENEWALS=1"),
 ]
 LONG = [
+    ("1 job, 2 copies; a fault, a full disk twice", "safety",
+     "-DNJ=1 -DNC=2 -DFAULTS=1 -DFAILS=2"),
     ("2 jobs, 1 copy; 2 faults", "safety", "-DNJ=2 -DNC=1 -DFAULTS=2"),
     ("1 job, 2 copies; 3 faults", "safety", "-DNJ=1 -DNC=2 -DFAULTS=3"),
     ("2 jobs, 2 copies; a fault", "safety", "-DNJ=2 -DNC=2 -DFAULTS=1"),
@@ -117,7 +124,12 @@ FOUND = [
     ("a dead ticket becomes a lease first and taints then", "safety",
      "-DFAULTS=2 -DM_TAINTS_LATE", OVERLAP),
     ("a ticket is not on the disk when the power fails", "safety",
-     "-DFAULTS=1 -DREMOTE -DM_TICKET_NOT_DURABLE", OVERLAP),
+     "-DFAULTS=1 -DREMOTE -DM_TICKET_NOT_DURABLE", LOST),
+    ("V1 supersedes before the ticket is there", "safety",
+     "-DFAULTS=1 -DM_SUPERSEDE_FIRST", TOLD),
+    ("V1 supersedes before the ticket is on the disk", "safety",
+     "-DFAULTS=1 -DREMOTE -DM_SUPERSEDE_UNSYNCED", TOLD),
+    ("V1 does not supersede", "copy_goes_on", "-DM_NO_SUPERSEDE", STARVES),
     ("U does not reap", "safety", "-DFAULTS=1 -DM_UNLOCK_WITHOUT_REAP", LEFT),
     ("U takes away the lease of a newer run", "safety",
      "-DLATE -DM_UNLOCK_ANY_RUN", LOST),
@@ -135,6 +147,8 @@ OCCURS = [
     ("a pass overlaps a job", "safety", "-DR_OVERLAPPED", REACHED),
     ("a copy finds a killed veeam-lock", "safety",
      "-DFAULTS=1 -DR_REAPED_BY_COPY", REACHED),
+    ("a dead ticket replaces the lease of the next run (A7)", "safety",
+     "-DFAULTS=1 -DREMOTE -DSTUCK -DSTUCK_V1", LOST),
 ]
 
 
