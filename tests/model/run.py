@@ -32,66 +32,62 @@ LEFT = r"assertion violated .*place\[me\]==0"
 STARVES = r"acceptance cycle"
 REACHED = r"assertion violated"
 
-# --- claims that hold: (what, kind, sizes) ----------------------------------
-# kind: "safety", or the name of a liveness claim of the model.  Safety: never
-# a copy and an obedient job together, never two copies; no pass that was
-# judged clean overlapped a job; no lease of a run that goes on is lost; nobody
-# waits for ever.  A fault is a process killed at any step, or a power failure
-# at any step.
+# --- claims that hold: (jobs, copies, faults, switches, liveness claim) -----
+# Safety: never a copy and an obedient job together, never two copies; no pass
+# that was judged clean overlapped a job; no lease of a run that goes on is
+# lost.  Liveness: nobody waits for ever.  A fault is a process killed at any
+# step, or a power failure at any step.
 
 HOLDS = [
-    ("2 jobs, 1 copy; a fault", "safety", "-DNJ=2 -DNC=1 -DFAULTS=1"),
-    ("1 job, 2 copies; a fault", "safety", "-DNJ=1 -DNC=2 -DFAULTS=1"),
-    ("2 obedient jobs, 1 copy; a fault", "safety",
-     "-DOBEY -DNJ=2 -DNC=1 -DFAULTS=1"),
-    ("1 obedient job, 2 copies; a fault", "safety",
-     "-DOBEY -DNJ=1 -DNC=2 -DFAULTS=1"),
-    ("1 job elsewhere, 1 copy; a fault, a full disk, a blocked gate, "
-     "a renewal", "safety",
-     "-DFAULTS=1 -DREMOTE -DFAILS=1 -DSTUCK -DRENEWALS=1"),
-    ("1 job elsewhere, 1 copy; a fault, late unlocks, veeam-lock --clean",
-     "safety", "-DFAULTS=1 -DREMOTE -DLATE -DCLEAN"),
-    ("1 job elsewhere whose runs have no ids, 1 copy; 2 faults, a renewal",
-     "safety", "-DFAULTS=2 -DREMOTE -DNO_RUNS -DRENEWALS=1"),
-    ("1 job, 1 copy, all in memory; 2 faults", "safety",
-     "-DFAULTS=2 -DTMPFS"),
-    ("1 job elsewhere, 1 copy; 2 faults", "safety", "-DFAULTS=2 -DREMOTE"),
-    ("2 jobs, 1 copy; a fault: the copy goes on", "copy_goes_on",
-     "-DNJ=2 -DNC=1 -DFAULTS=1"),
-    ("2 jobs, 1 copy; a fault: every job is answered", "job_goes_on",
-     "-DNJ=2 -DNC=1 -DFAULTS=1"),
-    ("1 job, 2 copies; a fault, a renewal: every copy goes on",
-     "copy_goes_on", "-DNJ=1 -DNC=2 -DFAULTS=1 -DRENEWALS=1"),
-    ("1 job, 2 copies; a fault, a renewal: the job is answered",
-     "job_goes_on", "-DNJ=1 -DNC=2 -DFAULTS=1 -DRENEWALS=1"),
+    (2, 1, 1, ""),
+    (1, 2, 1, ""),
+    (2, 1, 1, "OBEY"),
+    (1, 2, 1, "OBEY"),
+    (1, 1, 1, "REMOTE FAILS STUCK RENEWALS"),
+    (1, 1, 1, "REMOTE LATE CLEAN"),
+    (1, 1, 2, "REMOTE"),
+    (1, 1, 2, "REMOTE NO_RUNS RENEWALS"),
+    (1, 1, 2, "TMPFS"),
+    (2, 1, 1, "", "copy_goes_on"),
+    (2, 1, 1, "", "job_goes_on"),
+    (1, 2, 1, "RENEWALS", "copy_goes_on"),
+    (1, 2, 1, "RENEWALS", "job_goes_on"),
 ]
 LONG = [
-    ("1 job, 2 copies; a fault, a full disk twice", "safety",
-     "-DNJ=1 -DNC=2 -DFAULTS=1 -DFAILS=2"),
-    ("2 jobs, 1 copy; 2 faults", "safety", "-DNJ=2 -DNC=1 -DFAULTS=2"),
-    ("1 job, 2 copies; 3 faults", "safety", "-DNJ=1 -DNC=2 -DFAULTS=3"),
-    ("2 jobs, 2 copies; a fault", "safety", "-DNJ=2 -DNC=2 -DFAULTS=1"),
-    ("2 obedient jobs, 1 copy; 2 faults", "safety",
-     "-DOBEY -DNJ=2 -DNC=1 -DFAULTS=2"),
-    ("1 obedient job, 2 copies; 3 faults", "safety",
-     "-DOBEY -DNJ=1 -DNC=2 -DFAULTS=3"),
-    ("2 obedient jobs, 2 copies; a fault", "safety",
-     "-DOBEY -DNJ=2 -DNC=2 -DFAULTS=1"),
-    ("2 jobs elsewhere, 1 copy; 2 faults, a full disk, a renewal", "safety",
-     "-DNJ=2 -DNC=1 -DFAULTS=2 -DREMOTE -DFAILS=1 -DRENEWALS=1"),
-    ("2 jobs, 1 copy; a fault, a blocked gate", "safety",
-     "-DNJ=2 -DNC=1 -DFAULTS=1 -DSTUCK"),
-    ("1 job elsewhere, 2 copies; a fault, a full disk, a blocked gate, "
-     "a renewal", "safety",
-     "-DNJ=1 -DNC=2 -DFAULTS=1 -DREMOTE -DFAILS=1 -DSTUCK -DRENEWALS=1"),
-    ("1 job elsewhere, 1 copy; 2 faults, a full disk, a blocked gate, "
-     "late unlocks, a renewal", "safety",
-     "-DFAULTS=2 -DREMOTE -DFAILS=1 -DSTUCK -DLATE -DRENEWALS=1"),
-    ("2 jobs, 2 copies; a fault: every copy goes on", "copy_goes_on",
-     "-DNJ=2 -DNC=2 -DFAULTS=1"),
-    ("2 jobs, 2 copies; a fault: every job is answered", "job_goes_on",
-     "-DNJ=2 -DNC=2 -DFAULTS=1"),
+    (2, 1, 2, ""),
+    (1, 2, 3, ""),
+    (2, 2, 1, ""),
+    (2, 1, 2, "OBEY"),
+    (1, 2, 3, "OBEY"),
+    (2, 2, 1, "OBEY"),
+    (2, 1, 2, "REMOTE FAILS RENEWALS"),
+    (2, 1, 1, "STUCK"),
+    (1, 2, 1, "REMOTE FAILS STUCK RENEWALS"),
+    (1, 1, 2, "REMOTE FAILS STUCK RENEWALS LATE CLEAN"),
+    (2, 2, 1, "", "copy_goes_on"),
+    (2, 2, 1, "", "job_goes_on"),
 ]
+
+CLAIMS = {"safety": "", "copy_goes_on": ": every copy goes on",
+          "job_goes_on": ": every job is answered"}
+SWITCHES = {"FAILS": "a full disk", "STUCK": "a blocked gate",
+            "RENEWALS": "a renewal", "LATE": "late unlocks",
+            "CLEAN": "veeam-lock --clean", "NO_RUNS": "no ids of runs",
+            "TMPFS": "all in memory"}
+
+
+def sized(jobs, copies, faults, switches, kind="safety"):
+    """(what, kind, switches for spin) of a claim that holds."""
+    on = switches.split()
+    what = (f"{jobs}{' obedient' * ('OBEY' in on)} job{'s' * (jobs > 1)}"
+            f"{' elsewhere' * ('REMOTE' in on)}, "
+            f"{copies} {'copies' if copies > 1 else 'copy'}; ")
+    what += ", ".join([f"{faults} faults" if faults > 1 else "a fault"] +
+                      [SWITCHES[s] for s in on if s in SWITCHES])
+    defines = [f"-DNJ={jobs}", f"-DNC={copies}", f"-DFAULTS={faults}"]
+    return what + CLAIMS[kind], kind, " ".join(defines +
+                                               [f"-D{s}=1" for s in on])
+
 
 # --- mistakes that must be found: (what, kind, sizes and switch, violated) ---
 
@@ -258,10 +254,10 @@ def arguments():
 
 
 def claims(args):
-    groups = [("holds", HOLDS, False), ("found", FOUND, False),
-              ("occurs", OCCURS, False)]
+    groups = [("holds", [sized(*row) for row in HOLDS], False),
+              ("found", FOUND, False), ("occurs", OCCURS, False)]
     if args.long:
-        groups.insert(1, ("holds", LONG, True))
+        groups.insert(1, ("holds", [sized(*row) for row in LONG], True))
     all_of_them = [Claim(name, row, long) for name, rows, long in groups
                    for row in rows]
     return [c for c in all_of_them if args.only in c.what]
