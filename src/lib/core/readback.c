@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "clock.h"
 #include "i18n.h"
+#include "idle.h"
 #include "path.h"
 #include "proc.h"
 #include "util.h"
@@ -33,9 +33,7 @@ struct job {
 	struct readback *b;
 	const struct target *t;
 	struct shared *shared;
-	int64_t idle_ms;
-	int64_t last_ms;
-	uint64_t last_sum; /* of bytes and files */
+	struct idle idle;
 	bool hangs;
 	int (*on_tick)(void *arg);
 	void *arg;
@@ -151,17 +149,12 @@ static int read_task(void *arg, void *reply, struct err *err)
 static int tick(void *arg)
 {
 	struct job *job = arg;
-	int64_t now = clock_mono_ms();
-	uint64_t bytes, sum;
+	uint64_t bytes, files;
 
 	bytes = __atomic_load_n(&job->shared->bytes_read, __ATOMIC_RELAXED);
-	sum = bytes + __atomic_load_n(&job->shared->files, __ATOMIC_RELAXED);
+	files = __atomic_load_n(&job->shared->files, __ATOMIC_RELAXED);
 	job->b->bytes_read = bytes;
-	if (sum != job->last_sum) {
-		job->last_sum = sum;
-		job->last_ms = now;
-	}
-	if (job->idle_ms > 0 && now - job->last_ms > job->idle_ms) {
+	if (idle_too_long(&job->idle, bytes + files)) {
 		job->hangs = true;
 		return -ETIMEDOUT;
 	}
@@ -195,8 +188,6 @@ int readback_read(struct readback *b, const struct target *t,
 	struct job job = {
 	        .b = b,
 	        .t = t,
-	        .idle_ms = idle_timeout_s * 1000,
-	        .last_ms = clock_mono_ms(),
 	        .on_tick = on_tick,
 	        .arg = arg,
 	};
@@ -218,6 +209,7 @@ int readback_read(struct readback *b, const struct target *t,
 	        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (job.shared == MAP_FAILED)
 		return err_nomem(err);
+	idle_start(&job.idle, idle_timeout_s);
 	r = proc_task(&task, err);
 	take_results(b, job.shared);
 	munmap(job.shared, size);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "i18n.h"
+#include "idle.h"
 #include "proc.h"
 #include "str.h"
 #include "util.h"
@@ -30,9 +30,7 @@ struct watch {
 	const struct rsync_run *run;
 	struct rsync_run_result *res;
 	struct rsync_out *out;
-	int64_t last_ms;    /* when something last moved */
-	uint64_t last_disk; /* the disk's counters then */
-	bool heard;         /* rsync printed something since the last tick */
+	struct idle idle; /* rsync says nothing and the disk does nothing */
 };
 
 static int on_output(
@@ -40,25 +38,11 @@ static int on_output(
 {
 	struct watch *w = arg;
 
-	w->heard = true;
+	idle_moved(&w->idle);
 	if (stream == PROC_STDOUT)
 		return rsync_out_feed(w->out, data, len);
 	rsync_errors_feed(&w->res->errors, data, len);
 	return 0;
-}
-
-static bool is_idle_too_long(struct watch *w)
-{
-	uint64_t disk = disk_activity(w->run->target->disk.devno);
-	int64_t limit_ms = w->run->settings->disk_idle_timeout_seconds * 1000;
-	int64_t now = clock_mono_ms();
-
-	if (w->heard || disk != w->last_disk) {
-		w->heard = false;
-		w->last_disk = disk;
-		w->last_ms = now;
-	}
-	return limit_ms > 0 && now - w->last_ms > limit_ms;
 }
 
 static int on_tick(pid_t pid, void *arg)
@@ -70,7 +54,8 @@ static int on_tick(pid_t pid, void *arg)
 		w->res->disk_lost = true;
 		return -ENODEV;
 	}
-	if (is_idle_too_long(w)) {
+	if (idle_too_long(
+	            &w->idle, disk_activity(w->run->target->disk.devno))) {
 		w->res->disk_hangs = true;
 		/* What hangs in it ends with it. */
 		target_driver_kill(w->run->target);
@@ -208,13 +193,7 @@ int rsync_run(const struct rsync_run *run, struct rsync_run_result *ret,
         struct err *err)
 {
 	_cleanup_free_ struct rsync_out *out = malloc(sizeof *out);
-	struct watch w = {
-	        .run = run,
-	        .res = ret,
-	        .out = out,
-	        .last_ms = clock_mono_ms(),
-	        .last_disk = disk_activity(run->target->disk.devno),
-	};
+	struct watch w = {.run = run, .res = ret, .out = out};
 	struct proc_result proc;
 	int r;
 
@@ -224,6 +203,7 @@ int rsync_run(const struct rsync_run *run, struct rsync_run_result *ret,
 	rsync_out_init(out, &run->events);
 	rsync_errors_init(&ret->errors);
 	note_confinement(ret);
+	idle_start(&w.idle, run->settings->disk_idle_timeout_seconds);
 	r = start(run, &w, &proc, err);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "i18n.h"
+#include "idle.h"
 #include "log.h"
 #include "proc.h"
 #include "str.h"
@@ -197,8 +198,7 @@ static void note_in_ledger(struct run *r)
 /* The marker is flushed at once, which hangs when the disk does. */
 struct writing {
 	struct run *r;
-	uint64_t last; /* the disk's counters */
-	int64_t last_ms;
+	struct idle idle;
 	bool hangs;
 };
 
@@ -215,21 +215,14 @@ static int write_tick(void *arg)
 {
 	struct writing *w = arg;
 	const struct disk *disk = &w->r->target.disk;
-	int64_t limit_ms = w->r->s->disk_idle_timeout_seconds * 1000;
-	int64_t now = clock_mono_ms();
-	uint64_t moved = disk_activity(disk->devno);
 
-	if (moved != w->last) {
-		w->last = moved;
-		w->last_ms = now;
-	}
-	w->hangs = limit_ms > 0 && now - w->last_ms > limit_ms;
+	w->hangs = idle_too_long(&w->idle, disk_activity(disk->devno));
 	return w->hangs || disk_check(disk) == DISK_GONE ? -ENODEV : 0;
 }
 
 static int write_marker(struct run *r)
 {
-	struct writing w = {.r = r, .last_ms = clock_mono_ms()};
+	struct writing w = {.r = r};
 	struct marker m = r->marker;
 	struct proc_task task = {
 	        .name = "marker",
@@ -242,8 +235,10 @@ static int write_marker(struct run *r)
 	        .tick_arg = &w,
 	        .ignore_signals = true,
 	};
-	int e = proc_task(&task, &r->err);
+	int e;
 
+	idle_start(&w.idle, r->s->disk_idle_timeout_seconds);
+	e = proc_task(&task, &r->err);
 	if (w.hangs) {
 		r->target.hangs = true;
 		err_set(&r->err, -ETIMEDOUT, _("the disk %s does not answer"),

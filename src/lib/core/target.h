@@ -51,7 +51,7 @@ struct target {
 	bool driver_failed;        /* the volume stays marked as dirty */
 	struct proc_running *guard; /* of the driver */
 	int guard_stop_fd;          /* readable: it is to end */
-	int64_t guard_idle_ms;      /* so long a driver may be silent */
+	int64_t guard_idle_s;       /* so long a driver may be silent */
 	int64_t guard_until_ms;     /* the guard is waited for */
 	struct ntfs_volume volume;  /* with a driver, unless read-only */
 };

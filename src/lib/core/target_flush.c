@@ -8,8 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "i18n.h"
+#include "idle.h"
 #include "log.h"
 #include "proc.h"
 #include "util.h"
@@ -19,9 +19,7 @@ struct flush_watch {
 	const struct target *t;
 	int (*on_tick)(void *arg);
 	void *arg;
-	int64_t idle_ms;
-	int64_t last_ms; /* when the disk last took something */
-	uint64_t last_bytes;
+	struct idle idle; /* it takes nothing */
 	bool gone;
 	bool hangs;
 };
@@ -29,18 +27,12 @@ struct flush_watch {
 static int flush_tick(void *arg)
 {
 	struct flush_watch *w = arg;
-	uint64_t bytes = disk_bytes_written(w->t->disk.devno);
-	int64_t now = clock_mono_ms();
 
 	if (disk_check(&w->t->disk) == DISK_GONE) {
 		w->gone = true;
 		return -ENODEV;
 	}
-	if (bytes != w->last_bytes) {
-		w->last_bytes = bytes;
-		w->last_ms = now;
-	}
-	if (w->idle_ms > 0 && now - w->last_ms > w->idle_ms) {
+	if (idle_too_long(&w->idle, disk_bytes_written(w->t->disk.devno))) {
 		w->hangs = true;
 		return -ETIMEDOUT;
 	}
@@ -153,13 +145,10 @@ void target_flush_stop(struct target *t)
 static struct flush_watch watch_of(const struct target *t,
         int64_t idle_timeout_s, int (*on_tick)(void *arg), void *arg)
 {
-	return (struct flush_watch){
-	        .t = t,
-	        .on_tick = on_tick,
-	        .arg = arg,
-	        .idle_ms = idle_timeout_s * 1000,
-	        .last_ms = clock_mono_ms(),
-	};
+	struct flush_watch w = {.t = t, .on_tick = on_tick, .arg = arg};
+
+	idle_start(&w.idle, idle_timeout_s);
+	return w;
 }
 
 void target_flush_settle(struct target *t, int64_t idle_timeout_s,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "idle.h"
 #include "log.h"
 #include "proc.h"
 #include "util.h"
@@ -29,9 +30,7 @@
 
 struct guard {
 	const struct target *t;
-	int64_t idle_ms;
-	int64_t last_ms; /* when something last moved */
-	uint64_t last;
+	struct idle idle;
 };
 
 static int ask_task(void *arg, void *reply, struct err *err)
@@ -53,17 +52,13 @@ static int ask_tick(void *arg)
 	uint64_t now = disk_activity(g->t->disk.devno) +
 	               mount_fuse_activity(g->t->driver);
 
-	if (now != g->last) {
-		g->last = now;
-		g->last_ms = clock_mono_ms();
-	}
-	return clock_mono_ms() - g->last_ms > g->idle_ms ? -ETIMEDOUT : 0;
+	return idle_too_long(&g->idle, now) ? -ETIMEDOUT : 0;
 }
 
 static int guard_task(void *arg, void *reply, struct err *err)
 {
 	const struct target *t = arg;
-	struct guard g = {.t = t, .idle_ms = t->guard_idle_ms};
+	struct guard g = {.t = t};
 	struct pollfd stop = {.fd = t->guard_stop_fd, .events = POLLIN};
 	struct proc_task ask = {
 	        .name = "guard",
@@ -77,8 +72,9 @@ static int guard_task(void *arg, void *reply, struct err *err)
 
 	(void)reply;
 	(void)err;
+	idle_start(&g.idle, t->guard_idle_s);
 	while (poll(&stop, 1, PAUSE_MS) == 0) {
-		g.last_ms = clock_mono_ms();
+		idle_moved(&g.idle);
 		if (proc_task(&ask, NULL) != -ECANCELED)
 			continue;
 		target_driver_kill(t);
@@ -109,7 +105,7 @@ void target_guard_start(struct target *t, int64_t idle_timeout_s)
 
 	if (!t->driver || idle_timeout_s <= 0)
 		return;
-	t->guard_idle_ms = idle_timeout_s * 1000;
+	t->guard_idle_s = idle_timeout_s;
 	t->guard_stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (t->guard_stop_fd < 0 || proc_task_start(&task, &t->guard, NULL) < 0)
 		log_debug("no guard for the driver");
