@@ -6,66 +6,36 @@
 # here is a test: figures depend on the machine, which is named in the output.
 #
 #	BENCH_DIR=/var/tmp  where the locks lie: a file system on a disk
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-
-build=${ASBACKUP_BUILD:-$PWD/build}
-work=$(mktemp -d "${BENCH_DIR:-/var/tmp}/asbackup-bench.XXXXXX") || exit 1
-trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 1' INT TERM
-
-die() { echo "bench: $*" >&2; exit 1; }
+. "$(dirname "$0")/lib.sh"
 
 for program in veeam-lock veeam-unlock helpers/copier; do
 	[ -x "$build/$program" ] || die "$build/$program is missing"
 done
-command -v hyperfine > /dev/null || die "hyperfine is not installed"
-
-cat > "$work/config.ini" <<END
-[Paths]
-state-directory = $work/state
-runtime-directory = $work/run
-log-directory = $work/log
-[Backup]
-backup-source = $work/source/
+conf <<END
 [Mail]
 to-mail-addresses-sysop = sysop@example.org
 from-mail-address = asbackup@example.org
 END
-chmod 600 "$work/config.ini"
 lock="$build/veeam-lock --no-mail --config $work/config.ini"
 unlock="$build/veeam-unlock --config $work/config.ini"
 
-printf 'Machine: %s, %s cores, kernel %s\n' \
-	"$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
-	"$(nproc)" "$(uname -r)"
+machine
 printf 'Locks on %s\n\n' "$(stat -f -c %T "$work")"
 
 # --- one alone ----------------------------------------------------------------
 
-# ms COMMAND [PREPARE]: median of 200.  A shell's loop would count its fork.
-ms()
-{
-	hyperfine -N --warmup 10 --runs 200 ${2:+--prepare "$2"} \
-		--export-json "$work/ms.json" "$1" \
-		> /dev/null 2> "$work/err" || die "$(cat "$work/err")"
-	/usr/bin/python3 -c 'import json, sys
-print("%.2f" % (json.load(open(sys.argv[1]))["results"][0]["median"] * 1e3))' \
-		"$work/ms.json"
-}
-
 # row WHAT MS: with the ratio to flock.
 row()
 {
-	printf '%-44s %8s ms %6s\n' "$1" "$2" \
-		"$(awk -v a="$flock" -v b="$2" 'BEGIN { printf "%.2f", b / a }')"
+	printf '%-44s %8s ms %6s\n' "$1" "$2" "$(ratio "$flock" "$2")"
 }
 
-flock=$(ms "flock $work/flock true")
+one() { ms 200 2 "$@"; }
+flock=$(one "flock $work/flock true")
 row 'flock FILE true' "$flock"
-row 'veeam-lock' "$(ms "$lock --job one" "$unlock --job one")"
-row 'veeam-lock, the same run once more' "$(ms "$lock --job one --run 1")"
-row 'veeam-unlock' "$(ms "$unlock --job one" "$lock --job one")"
+row 'veeam-lock' "$(one "$lock --job one" "$unlock --job one")"
+row 'veeam-lock, the same run once more' "$(one "$lock --job one --run 1")"
+row 'veeam-unlock' "$(one "$unlock --job one" "$lock --job one")"
 
 # --- many at once, and the end of a wait ----------------------------------------
 

@@ -8,17 +8,15 @@
 #
 #	BENCH_ROUNDS=3  rounds of each pair (the median counts)
 #	BENCH_FILES=1000000  files for the memory figure
-set -u
 # Mounts of its own: nobody else's namespace keeps them busy.
 if [ "$(id -u)" = 0 ] && [ -z "${BENCH_PRIVATE:-}" ]; then
 	BENCH_PRIVATE=1 exec unshare -m --propagation private "$0" "$@"
 fi
-cd "$(dirname "$0")/../.." || exit 1
+. "$(dirname "$0")/lib.sh"
 
-asbackup=${ASBACKUP_BUILD:-$PWD/build}/asbackup
+asbackup=$build/asbackup
 rounds=${BENCH_ROUNDS:-3}
 many=${BENCH_FILES:-1000000}
-work=$(mktemp -d "${BENCH_DIR:-/var/tmp}/asbackup-bench.XXXXXX") || exit 1
 # A hook must lie where only root can change it: not in a sticky directory.
 hooks=$(mktemp -d /run/asbackup-bench.XXXXXX) || exit 1
 device=''
@@ -29,16 +27,12 @@ clean()
 	[ -n "$device" ] && losetup -d "$device"
 	rm -rf --one-file-system "$work" "$hooks"
 }
-trap clean EXIT
-trap 'exit 1' INT TERM
 
-die() { echo "bench: $*" >&2; exit 1; }
 now() { date +%s%N; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 [ "$(id -u)" = 0 ] || die "needs root"
 [ -x "$asbackup" ] || die "$asbackup is missing"
-command -v hyperfine > /dev/null || die "hyperfine is not installed"
 
 # --- the disk ---------------------------------------------------------------
 
@@ -58,20 +52,13 @@ new_disk()
 # config SHARE: writes the configuration; SHARE percent are read back.
 config()
 {
-	cat > "$work/config.ini" <<-END
-	[Paths]
-	state-directory = $work/state
-	runtime-directory = $work/run
-	log-directory = $work/log
-	[Backup]
-	backup-source = $work/source/
+	conf <<-END
 	verify-share-percent = $1
 	io-priority = normal
 	${2:-}
 	[disk bench]
 	uuid = $uuid
 	END
-	chmod 600 "$work/config.ini"
 }
 
 cold() { [ "$cache" = warm ] || { sync; echo 3 > /proc/sys/vm/drop_caches; }; }
@@ -117,7 +104,7 @@ pair()
 	a=$(median < "$work/a")
 	b=$(median < "$work/b")
 	printf '%-52s %8d ms %8d ms %6s\n' "$title" "$a" "$b" \
-		"$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f", b / a }')"
+		"$(ratio "$a" "$b")"
 }
 
 # --- the trees --------------------------------------------------------------
@@ -159,9 +146,7 @@ kept() { :; }
 # --- the figures ------------------------------------------------------------
 
 mkdir -p "$work/mnt"
-printf 'Machine: %s, %s cores, kernel %s\n' \
-	"$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
-	"$(nproc)" "$(uname -r)"
+machine
 printf 'Disk: ext4 on a loop device; rsync %s; %s rounds, medians\n\n' \
 	"$(rsync --version | awk 'NR == 1 { print $3 }')" "$rounds"
 printf '%-52s %11s %11s %6s\n' '' 'rsync -a' asbackup ratio
@@ -193,12 +178,7 @@ pair "100,000 files, nothing to do" kept
 match_ms()
 {
 	"$asbackup" match -q -c "$work/config.ini" "$@" > /dev/null || die match
-	hyperfine -N --warmup 20 --runs 300 --export-json "$work/match.json" \
-		"$asbackup match -q -c $work/config.ini $*" \
-		> /dev/null 2>&1 || die hyperfine
-	/usr/bin/python3 -c 'import json, sys
-print("%.1f" % (json.load(open(sys.argv[1]))["results"][0]["median"] * 1e3))' \
-		"$work/match.json"
+	ms 300 1 "$asbackup match -q -c $work/config.ini $*"
 }
 printf '\nasbackup match: %s ms by UUID, as the udev rule calls it; %s\n' \
 	"$(match_ms --uuid "$uuid")" "$(match_ms --device "$device") ms by device"
