@@ -7,6 +7,13 @@ from case_plug import good_run
 SLOW = "bandwidth-limit = 2M"
 
 
+def mailed(world, c, mails, words):
+    """Since the mark @mails there is a mail with these words."""
+    c.ok(world.mail.wait(mails, lambda m: words in m.text),
+         f"a mail says: {words}",
+         "\n---\n".join(map(str, world.mail.since(mails))))
+
+
 @case("poweroff")
 def poweroff(world, c):
     """systemctl poweroff ends the run in order."""
@@ -44,9 +51,7 @@ def boot(world, c):
     run = world.ended(disk, since)
     good_run(c, world, disk, run, "plugged in at boot")
     c.equal(world.starts(disk, since), 1, "one run")
-    c.ok(world.mail.wait(mails, lambda m: "may be unplugged" in m.text),
-         "a mail says that it may be unplugged",
-         "\n---\n".join(map(str, world.mail.since(mails))))
+    mailed(world, c, mails, "may be unplugged")
     vm.pull(disk)
     c.equal(world.differences(disk), [], "the source")
 
@@ -94,12 +99,8 @@ def reboot(world, c):
     run = world.ended(disk, second)
     good_run(c, world, disk, run, "after the reboot")
     c.equal(world.starts(disk, second), 1, "one run")
-    c.ok(world.mail.wait(mails, lambda m: "stopped" in m.text),
-         "a mail says that the first was stopped",
-         "\n---\n".join(map(str, world.mail.since(mails))))
-    c.ok(world.mail.wait(mails, lambda m: "may be unplugged" in m.text),
-         "a mail says that it may be unplugged",
-         "\n---\n".join(map(str, world.mail.since(mails))))
+    mailed(world, c, mails, "stopped")
+    mailed(world, c, mails, "may be unplugged")
     vm.pull(disk)
     c.equal(world.differences(disk), [], "the source")
     c.ok(disk.clean() and disk.check(), "nothing to repair on it")
