@@ -62,6 +62,16 @@ static struct lease_record record(const char *job, const char *run)
 /* --- what was reaped ------------------------------------------------------ */
 
 #define REAPED_MAX 8
+/* What is in a file below the directory of locks. */
+_unused_ static struct lease_record read_lease(const char *name)
+{
+	_cleanup_free_ char *text = scratch_read(path, name);
+	struct lease_record rec;
+
+	assert_int_equal(lease_record_parse(text, strlen(text), &rec), 0);
+	return rec;
+}
+
 static struct {
 	char job[LEASE_JOB_MAX + 1];
 	enum lease_verdict why;

@@ -5,21 +5,20 @@
  * but our own.
  */
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/mount.h>
 
 #include <cmocka.h>
 
 #include "scratch.h"
+#include "own_mounts.h"
 #include "loopdev.h" /* before the globals of the next */
 #include "lease_parts.h"
 
-static bool can_mount; /* a namespace of our own */
+static bool has_mounted;
 static struct loop loop;
 static struct lease a, b, copy;
 static int copy_fd;
@@ -31,10 +30,7 @@ static int setup(void **state)
 	a = b = copy = LEASE_INIT;
 	(void)make_base(state);
 	scratch_mkdir(base, "lock");
-	if (!can_mount)
-		can_mount = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
-		            mount(NULL, "/", "none", MS_REC | MS_PRIVATE,
-		                    NULL) == 0;
+	has_mounted = false;
 	return 0;
 }
 
@@ -44,7 +40,7 @@ static int teardown(void **state)
 	lease_close(&a);
 	lease_close(&b);
 	lease_close(&copy);
-	if (can_mount)
+	if (has_mounted)
 		(void)umount2(path, MNT_DETACH);
 	if (loop.fd >= 0)
 		loop_detach(&loop);
@@ -58,14 +54,19 @@ static void open_all(void)
 	copy = open_lease();
 }
 
+static void mount_it(const char *what, const char *type, const char *options)
+{
+	assert_int_equal(mount(what, path, type, 0, options), 0);
+	has_mounted = true;
+	assert_int_equal(chmod(path, 0700), 0);
+	open_all();
+}
+
 static void on_tmpfs(const char *options)
 {
-	if (!can_mount) {
-		print_message("needs root and a mount namespace\n");
+	if (!own_mounts())
 		skip();
-	}
-	assert_int_equal(mount("tmpfs", path, "tmpfs", 0, options), 0);
-	open_all();
+	mount_it("tmpfs", "tmpfs", options);
 }
 
 static void on_ext4(void)
@@ -74,40 +75,28 @@ static void on_ext4(void)
 	char uuid[40];
 
 	NEED_LOOP();
-	if (!can_mount || !kernel_has("ext4")) {
-		print_message("needs a mount namespace and ext4\n");
+	if (!own_mounts())
+		skip();
+	if (!kernel_has("ext4")) {
+		print_message("needs ext4\n");
 		skip();
 	}
 	image_uuid(uuid);
 	if (!image_mkfs(image, "ext4", uuid, "locks"))
 		skip();
 	loop_attach(&loop, image, false);
-	assert_int_equal(mount(loop.device, path, "ext4", 0, NULL), 0);
-	assert_int_equal(chmod(path, 0700), 0);
-	open_all();
+	mount_it(loop.device, "ext4", NULL);
 }
 
 static void fill(void)
 {
-	static const char block[4096];
-	int fd = open(scratch_path(path, "full"),
-	        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	while (write(fd, block, sizeof block) > 0)
-		continue;
-	assert_int_equal(errno, ENOSPC);
-	while (write(fd, "x", 1) > 0)
-		continue;
-	(void)close(fd);
+	fill_disk(copy.dir.fd, "full");
 }
 
 static bool is_forced(const char *name)
 {
-	_cleanup_free_ char *text = scratch_read(path, name);
-	struct lease_record rec;
+	struct lease_record rec = read_lease(name);
 
-	assert_int_equal(lease_record_parse(text, strlen(text), &rec), 0);
 	assert_string_equal(rec.run, "1");
 	return rec.forced;
 }

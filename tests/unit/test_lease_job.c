@@ -6,33 +6,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "scratch.h"
+#include "flying_time.h"
 #include "lease_parts.h"
-
-/* Takes the place of the C library's: a minute passes with every look. */
-static bool time_flies;
-static time_t flown;
-int clock_gettime(clockid_t id, struct timespec *ts)
-{
-	int r = (int)syscall(SYS_clock_gettime, id, ts);
-
-	if (time_flies && id == CLOCK_MONOTONIC)
-		ts->tv_sec += flown += 60;
-	return r;
-}
 
 static struct lease a, b, copy;
 static int copy_fd;
 
 static int setup(void **state)
 {
-	time_flies = false;
-	flown = 0;
+	stop_time();
 	copy_fd = -1;
 	(void)make_base(state);
 	a = open_lease();
@@ -48,15 +34,6 @@ static int teardown(void **state)
 	lease_close(&b);
 	lease_close(&copy);
 	return remove_base(state);
-}
-
-static struct lease_record read_lease(const char *name)
-{
-	_cleanup_free_ char *text = scratch_read(path, name);
-	struct lease_record rec;
-
-	assert_int_equal(lease_record_parse(text, strlen(text), &rec), 0);
-	return rec;
 }
 
 /* --- V1 to V3 ------------------------------------------------------------- */

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "core/lockdir.h"
 #include "err.h"
+#include "flying_time.h"
 #include "lockfile.h"
+#include "own_mounts.h"
 #include "scratch.h"
 #include "str.h"
 
@@ -49,18 +48,6 @@ int flock(int fd, int operation)
 	return (int)syscall(SYS_flock, fd, operation);
 }
 
-/* A minute passes with every look at the clock. */
-static bool time_flies;
-static time_t flown;
-int clock_gettime(clockid_t id, struct timespec *ts)
-{
-	int r = (int)syscall(SYS_clock_gettime, id, ts);
-
-	if (time_flies && id == CLOCK_MONOTONIC)
-		ts->tv_sec += flown += 60;
-	return r;
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -69,8 +56,7 @@ static int setup(void **state)
 	fs_type = 0;
 	fs_errno = 0;
 	before_flock = NULL;
-	time_flies = false;
-	flown = 0;
+	stop_time();
 	scratch_make(base, "lockdir");
 	(void)snprintf(path, sizeof path, "%.*s/lock", SCRATCH_PATH - 8, base);
 	return 0;
@@ -300,11 +286,8 @@ static void only_local_file_systems(void **s)
 static void tmpfs(const char *options)
 {
 	assert_int_equal(mkdir(path, 0700), 0);
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-	        mount(NULL, "/", "none", MS_REC | MS_PRIVATE, NULL) < 0) {
-		print_message("needs root and a mount namespace\n");
+	if (!own_mounts())
 		skip();
-	}
 	assert_int_equal(mount("tmpfs", path, "tmpfs", 0, options), 0);
 }
 

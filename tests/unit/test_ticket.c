@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
@@ -15,6 +13,7 @@
 #include "core/lease_record.h"
 #include "core/ticket.h"
 #include "err.h"
+#include "own_mounts.h"
 #include "scratch.h"
 #include "str.h"
 
@@ -299,40 +298,19 @@ static void the_queue_is_gone(void **s)
 	        "cannot read the queue of the locks: Bad file descriptor");
 }
 
-static bool can_mount(void)
-{
-	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
-	        mount(NULL, "/", "none", MS_REC | MS_PRIVATE, NULL) == 0)
-		return true;
-	print_message("needs root and a mount namespace\n");
-	return false;
-}
-
-static void fill(const char *name)
-{
-	static const char block[4096];
-	int file = openat(fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	assert_true(file >= 0);
-	while (write(file, block, sizeof block) > 0)
-		continue;
-	assert_int_equal(errno, ENOSPC);
-	(void)close(file);
-}
-
 static void full_and_read_only(void **s)
 {
 	struct ticket t;
 
 	(void)s;
-	if (!can_mount())
+	if (!own_mounts())
 		skip();
 	assert_int_equal(
 	        mount("tmpfs", dir, "tmpfs", 0, "size=64k,mode=700"), 0);
 	util_closep(&fd);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	t = take(TICKET_JOB);
-	fill("full");
+	fill_disk(fd, "full");
 	no_ticket_no_trace(-ENOSPC);
 	assert_int_equal(files(), 2);
 	assert_string_equal(list(), "j1+");
