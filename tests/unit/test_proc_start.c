@@ -50,6 +50,94 @@ static void test_start_fails(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static int refuse(void *arg)
+{
+	(void)arg;
+	return -EXDEV;
+}
+
+static void test_hook_fails(void **state)
+{
+	struct proc_spec spec = {
+	        PROC_SPEC_INIT, .argv = ARGV("exit"), .pre_exec = refuse};
+	struct proc_program *p = NULL;
+	struct err err = ERR_INIT;
+	int before = count_fds();
+
+	(void)state;
+	assert_int_equal(proc_start(&spec, &p, &err), -EXDEV);
+	assert_non_null(strstr(err.message, "before its start"));
+	assert_null(p);
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* A hook that waits for a byte, and a tick that has the last word on it. */
+struct slow_hook {
+	int fd[2];
+	int ticks;
+	int go_at;   /* it gets its byte at this tick */
+	int stop_at; /* it is given up at this one */
+};
+
+static int wait_for_byte(void *arg)
+{
+	struct slow_hook *h = arg;
+	char c;
+
+	return read(h->fd[0], &c, 1) == 1 ? 0 : -EIO;
+}
+
+static int hook_tick(pid_t pid, void *arg)
+{
+	struct slow_hook *h = arg;
+
+	assert_true(pid > 1);
+	if (++h->ticks == h->go_at)
+		assert_int_equal(write(h->fd[1], "!", 1), 1);
+	return h->ticks == h->stop_at;
+}
+
+static int start_slowly(struct slow_hook *h, struct proc_program **ret)
+{
+	struct proc_spec spec = {PROC_SPEC_INIT, .argv = ARGV("exit"),
+	        .pre_exec = wait_for_byte, .pre_exec_arg = h,
+	        .on_tick = hook_tick, .cb_arg = h, .tick_ms = 10,
+	        .grace_ms = 10};
+	struct err err = ERR_INIT;
+	int r;
+
+	assert_int_equal(pipe2(h->fd, O_CLOEXEC), 0);
+	r = proc_start(&spec, ret, &err);
+	assert_int_equal(close(h->fd[0]), 0);
+	assert_int_equal(close(h->fd[1]), 0);
+	return r;
+}
+
+static void test_hook_takes_long(void **state)
+{
+	struct slow_hook h = {.go_at = 3};
+	struct proc_program *p = NULL;
+
+	(void)state;
+	assert_int_equal(start_slowly(&h, &p), 0);
+	assert_true(h.ticks >= 3);
+	assert_int_equal(end(p, 0).exit_code, 3);
+}
+
+static void test_hook_hangs(void **state)
+{
+	struct slow_hook h = {.stop_at = 3};
+	struct proc_program *p = NULL;
+	int before = count_fds();
+
+	(void)state;
+	assert_int_equal(start_slowly(&h, &p), -ECANCELED);
+	assert_null(p);
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 static void test_ends_by_itself(void **state)
 {
 	struct proc_spec spec = {PROC_SPEC_INIT, .argv = ARGV("exit")};
@@ -157,6 +245,9 @@ static int all_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_start_fails),
+	        cmocka_unit_test(test_hook_fails),
+	        cmocka_unit_test(test_hook_takes_long),
+	        cmocka_unit_test(test_hook_hangs),
 	        cmocka_unit_test(test_ends_by_itself),
 	        cmocka_unit_test(test_waits_for_a_pipe),
 	        cmocka_unit_test(test_limit),

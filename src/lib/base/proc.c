@@ -12,6 +12,10 @@
 
 #define CHUNK 65536
 
+/* How long a started program may take from fork to exec: only a hook or a
+ * directory that hangs takes longer. */
+#define EXEC_MS 10000
+
 struct run {
 	const struct proc_spec *spec;
 	struct proc_wait wait;
@@ -47,10 +51,9 @@ static void close_child_ends(struct proc_exec *x)
 	util_closep(&x->status.write_fd);
 }
 
-static int start(struct run *r, struct err *err)
+static int fork_child(struct run *r, struct err *err)
 {
 	const struct proc_spec *spec = r->spec;
-
 	pid_t pid = proc_child_fork(spec->pid_namespace);
 
 	if (pid < 0)
@@ -67,6 +70,34 @@ static int start(struct run *r, struct err *err)
 	if (spec->give_up_ms > 0)
 		r->wait.give_up_ms = spec->give_up_ms;
 	return 0;
+}
+
+static void run_done(struct run *r)
+{
+	proc_prepare_done(&r->exec);
+	free(r->chunk);
+}
+
+/* From here to run_done() when it succeeds. */
+static int start(struct run *r, const struct proc_spec *spec, struct err *err)
+{
+	int code = check_spec(spec, err);
+
+	if (code < 0)
+		return code;
+	*r = (struct run){.spec = spec, .chunk = malloc(CHUNK)};
+	if (!r->chunk)
+		return err_nomem(err);
+	code = proc_prepare(&r->exec, spec, err);
+	if (code < 0) {
+		err_prefix(err, _("cannot start %s"), run_name(spec));
+		free(r->chunk);
+		return code;
+	}
+	code = fork_child(r, err);
+	if (code < 0)
+		run_done(r);
+	return code;
 }
 
 static int start_error(const struct run *r, struct err *err)
@@ -161,14 +192,15 @@ static void drain(struct run *r)
 		read_status(r);
 }
 
-static void loop(struct run *r)
+/* Until its end, or, with @until_exec, until it executes. */
+static void loop(struct run *r, bool until_exec)
 {
 	enum { OUT = PROC_WAIT_FDS, STATUS = OUT + 2, COUNT };
 	const struct proc_spec *spec = r->spec;
 	struct pollfd fds[COUNT];
 	size_t n;
 
-	for (;;) {
+	while (!until_exec || r->exec.status.read_fd >= 0) {
 		for (int i = 0; i < 2; i++)
 			fds[OUT + i] = (struct pollfd){
 			        .fd = r->exec.out[i].read_fd, .events = POLLIN};
@@ -191,49 +223,35 @@ static void loop(struct run *r)
 	}
 }
 
-static int run(struct run *r, struct proc_result *ret, struct err *err)
+static bool has_failed_to_start(const struct run *r)
 {
-	int code = start(r, err);
+	return r->failure_len == sizeof(r->failure);
+}
 
-	if (code < 0)
-		return code;
-
-	loop(r);
+static void finish(struct run *r, struct proc_result *ret)
+{
+	loop(r, false);
 	if (r->wait.stage == PROC_STAGE_ENDED)
 		drain(r);
 	proc_wait_finish(&r->wait, ret);
-	if (r->failure_len == sizeof(r->failure)) {
-		*ret = (struct proc_result){.exit_code = 0};
-		return start_error(r, err);
-	}
-	return 0;
+	run_done(r);
 }
 
 int proc_run(
         const struct proc_spec *spec, struct proc_result *ret, struct err *err)
 {
-	struct run r = {.spec = spec};
+	struct run r;
+	int code;
 
 	*ret = (struct proc_result){.exit_code = 0};
-
-	int code = check_spec(spec, err);
-
+	code = start(&r, spec, err);
 	if (code < 0)
 		return code;
-
-	r.chunk = malloc(CHUNK);
-	if (!r.chunk)
-		return err_nomem(err);
-
-	code = proc_prepare(&r.exec, spec, err);
-	if (code < 0) {
-		err_prefix(err, _("cannot start %s"), run_name(spec));
-	} else {
-		code = run(&r, ret, err);
-		proc_prepare_done(&r.exec);
-	}
-	free(r.chunk);
-	return code;
+	finish(&r, ret);
+	if (!has_failed_to_start(&r))
+		return 0;
+	*ret = (struct proc_result){.exit_code = 0};
+	return start_error(&r, err);
 }
 
 /* --- in two halves -------------------------------------------------------- */
@@ -243,57 +261,24 @@ struct proc_program {
 	struct run run;
 };
 
-/* How long a program may take from fork to exec: only a hook or a directory
- * that hangs takes longer. */
-#define EXEC_MS 10000
-
-static void discard(struct proc_program *p)
-{
-	proc_prepare_done(&p->run.exec);
-	free(p->run.chunk);
-	free(p);
-}
-
 /* Until exec has closed the status pipe, or the child has said what failed. */
-static void await_exec(struct run *r)
+static int await_exec(struct run *r, struct err *err)
 {
-	enum { STATUS = PROC_WAIT_FDS, COUNT };
-	struct pollfd fds[COUNT];
+	struct proc_result res;
 
 	proc_wait_limit(&r->wait, EXEC_MS);
-	while (r->exec.status.read_fd >= 0) {
-		fds[STATUS] = (struct pollfd){
-		        .fd = r->exec.status.read_fd, .events = POLLIN};
-		if (!proc_wait_poll(&r->wait, fds, COUNT))
-			break;
-		if (fds[STATUS].revents != 0)
-			read_status(r);
-	}
+	loop(r, true);
 	if (r->exec.status.read_fd >= 0)
 		read_status(r);
 	proc_wait_limit(&r->wait, 0);
-}
-
-static int start_half(struct proc_program *p, struct err *err)
-{
-	struct run *r = &p->run;
-	struct proc_result res;
-	int code = start(r, err);
-
-	if (code < 0)
-		return code;
-	await_exec(r);
-	if (r->failure_len < sizeof(r->failure) &&
-	        r->wait.stage == PROC_STAGE_RUNS)
-		return 0;
 	/* Ended already is no failure to start: proc_wait() tells. */
-	if (r->failure_len < sizeof(r->failure) &&
-	        r->wait.stage == PROC_STAGE_ENDED)
+	if (!has_failed_to_start(r) &&
+	        (r->wait.stage == PROC_STAGE_RUNS ||
+	                r->wait.stage == PROC_STAGE_ENDED))
 		return 0;
 	proc_wait_cancel(&r->wait);
-	loop(r);
-	proc_wait_finish(&r->wait, &res);
-	if (r->failure_len == sizeof(r->failure))
+	finish(r, &res);
+	if (has_failed_to_start(r))
 		return start_error(r, err);
 	return err_set(err, res.timed_out ? -ETIMEDOUT : -ECANCELED,
 	        _("%s was stopped"), run_name(r->spec));
@@ -302,26 +287,17 @@ static int start_half(struct proc_program *p, struct err *err)
 int proc_start(const struct proc_spec *spec, struct proc_program **ret,
         struct err *err)
 {
-	struct proc_program *p = NULL;
-	int code = check_spec(spec, err);
+	struct proc_program *p = calloc(1, sizeof(*p));
+	int code;
 
-	if (code < 0)
-		return code;
-	p = calloc(1, sizeof(*p));
 	if (!p)
 		return err_nomem(err);
 	p->spec = *spec;
-	p->run.spec = &p->spec;
-	code = proc_prepare(&p->run.exec, &p->spec, err);
+	code = start(&p->run, &p->spec, err);
+	if (code == 0)
+		code = await_exec(&p->run, err);
 	if (code < 0) {
-		err_prefix(err, _("cannot start %s"), run_name(spec));
 		free(p);
-		return code;
-	}
-	p->run.chunk = malloc(CHUNK);
-	code = p->run.chunk ? start_half(p, err) : err_nomem(err);
-	if (code < 0) {
-		discard(p);
 		return code;
 	}
 	*ret = p;
@@ -331,16 +307,10 @@ int proc_start(const struct proc_spec *spec, struct proc_program **ret,
 void proc_wait(
         struct proc_program *p, int64_t timeout_ms, struct proc_result *ret)
 {
-	struct run *r = &p->run;
-
 	proc_wait_limit(
-	        &r->wait, timeout_ms > 0 ? timeout_ms : p->spec.timeout_ms);
-	if (r->wait.stage != PROC_STAGE_ENDED)
-		loop(r);
-	if (r->wait.stage == PROC_STAGE_ENDED)
-		drain(r);
-	proc_wait_finish(&r->wait, ret);
-	discard(p);
+	        &p->run.wait, timeout_ms > 0 ? timeout_ms : p->spec.timeout_ms);
+	finish(&p->run, ret);
+	free(p);
 }
 
 bool proc_has_ended(const struct proc_program *p)

@@ -99,7 +99,8 @@ int proc_run(const struct proc_spec *spec, struct proc_result *ret,
 /*
  * The same in two halves, for a program that serves us while we do something
  * else: proc_start() returns as soon as it executes, 0 and *ret, or a negative
- * errno when it could not be started.  @spec is copied; what it points to must
+ * errno when it could not be started; -ETIMEDOUT when that takes 10 s, and
+ * -ECANCELED as the callbacks wish.  @spec is copied; what it points to must
  * live until proc_start() has returned, what cb_arg points to until
  * proc_wait() has.  Nobody reads its output meanwhile: give it descriptors of
  * your own.
