@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -128,6 +128,7 @@ static void test_good(void **state)
 	assert_string_equal(where, d.target);
 	assert_false(mount_fuse_has_ended(driver));
 	assert_int_equal(mount_fuse_drop(driver, d.target), -EBUSY);
+	assert_false(mount_fuse_await_end(driver, 1));
 	did = mount_fuse_activity(driver);
 	assert_true(did > 0);
 	scratch_write(d.target, "file", "text");
@@ -159,8 +160,7 @@ static void test_killed(void **state)
 	NEED_NTFS(&d);
 	assert_int_equal(start(false, &err), 0);
 	mount_fuse_kill(driver);
-	for (int i = 0; i < 2000 && !mount_fuse_has_ended(driver); i++)
-		(void)poll(NULL, 0, 5);
+	assert_true(mount_fuse_await_end(driver, 10000));
 	assert_int_equal(mount_fuse_drop(driver, d.target), 0);
 	assert_int_equal(mount_is_point(d.target), 0);
 	assert_int_equal(end(&err), -EIO);
@@ -222,6 +222,55 @@ static void test_unsafe(void **state)
 	assert_true(killed);
 	assert_null(driver);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* --- it is not mounted ---------------------------------------------------- */
+
+static int stop_at_tick_3(void *arg)
+{
+	int *ticks = arg;
+
+	return ++*ticks == 3;
+}
+
+static int64_t cpu_ms(void)
+{
+	struct rusage u;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &u), 0);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
+/* Without a word, or with too many: it is waited for without burning. */
+static void waits(const char *script)
+{
+	int ticks = 0;
+	bool killed = false;
+	struct mount_fuse_options opt = {.confine = confine_nothing,
+	        .on_tick = stop_at_tick_3,
+	        .tick_arg = &ticks,
+	        .timeout_ms = 30000,
+	        .ret_killed = &killed};
+	struct err err = ERR_INIT;
+	int64_t before = cpu_ms();
+
+	assert_int_equal(
+	        start_with(ntfs_fake_driver(&d, script), false, &opt, &err),
+	        -ECANCELED);
+	assert_int_equal(ticks, 3);
+	assert_true(killed);
+	assert_true(cpu_ms() - before < 500);
+	assert_null(driver);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void test_waits(void **state)
+{
+	(void)state;
+	NEED_NTFS(&d);
+	waits("exec > /dev/null 2>&1 sleep 1000");
+	waits("head -c 1000000 /dev/zero; exec sleep 1000");
 }
 
 static void test_find(void **state)
@@ -321,6 +370,7 @@ int main(void)
 	        TEST(test_killed),
 	        TEST(test_not_ntfs),
 	        TEST(test_unsafe),
+	        TEST(test_waits),
 	        TEST(test_find),
 	        TEST(test_complaint),
 	        TEST(test_forbid),

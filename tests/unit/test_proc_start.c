@@ -21,16 +21,6 @@ static struct proc_result end(struct proc_program *p, int64_t timeout_ms)
 	return res;
 }
 
-static void await_end(const struct proc_program *p)
-{
-	int64_t until_ms = clock_mono_ms() + 10000;
-
-	while (!proc_has_ended(p)) {
-		assert_true(clock_mono_ms() < until_ms);
-		(void)poll(NULL, 0, 5);
-	}
-}
-
 static void test_start_fails(void **state)
 {
 	char *const *missing = VECTOR("/nonexistent/prog");
@@ -145,7 +135,7 @@ static void test_ends_by_itself(void **state)
 	struct proc_program *p = start(&spec);
 
 	(void)state;
-	await_end(p);
+	assert_true(proc_await_end(p, 10000));
 	assert_int_equal(end(p, 0).exit_code, 3);
 	assert_int_equal(count_fds(), before);
 }
@@ -207,9 +197,10 @@ static void test_kill(void **state)
 	(void)state;
 	assert_false(proc_has_ended(p));
 	assert_true(proc_pid(p) > 1);
+	assert_false(proc_await_end(p, 1));
 	assert_int_equal(getpgid(proc_pid(p)), proc_pid(p));
 	proc_kill(p);
-	await_end(p);
+	assert_true(proc_await_end(p, 10000));
 	assert_int_equal(end(p, 0).signal, SIGKILL);
 }
 

@@ -318,6 +318,16 @@ bool proc_has_ended(const struct proc_program *p)
 	return proc_wait_has_ended(&p->run.wait);
 }
 
+bool proc_await_end(const struct proc_program *p, int64_t limit_ms)
+{
+	return proc_wait_await_end(&p->run.wait, limit_ms);
+}
+
+int proc_fd(const struct proc_program *p)
+{
+	return p->run.wait.pidfd;
+}
+
 void proc_kill(const struct proc_program *p)
 {
 	proc_wait_kill(&p->run.wait);

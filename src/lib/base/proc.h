@@ -117,6 +117,11 @@ void proc_wait(struct proc_program *program, int64_t timeout_ms,
         struct proc_result *ret);
 /* True when it has ended (and is not waited for yet). */
 bool proc_has_ended(const struct proc_program *program);
+/* The same, after @limit_ms at the latest. */
+bool proc_await_end(const struct proc_program *program, int64_t limit_ms);
+/* For poll(2): readable when it has ended.  It stays the program's.  -1 on a
+ * kernel without pidfd_open(2): look now and then. */
+int proc_fd(const struct proc_program *program);
 /* SIGKILL, at once.  May be called in a child of ours too. */
 void proc_kill(const struct proc_program *program);
 pid_t proc_pid(const struct proc_program *program);

@@ -114,6 +114,8 @@ void proc_wait_init(
 void proc_wait_limit(struct proc_wait *w, int64_t timeout_ms);
 /* Has it ended?  It stays a zombie, so that its pid is ours. */
 bool proc_wait_has_ended(const struct proc_wait *w);
+/* Waits for that, at most @limit_ms, and takes no steps. */
+bool proc_wait_await_end(const struct proc_wait *w, int64_t limit_ms);
 /* SIGKILL to the group and nothing else. */
 void proc_wait_kill(const struct proc_wait *w);
 /* Asks for the end as a cancellation; harmless when that is going on. */

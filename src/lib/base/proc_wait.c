@@ -144,6 +144,23 @@ bool proc_wait_has_ended(const struct proc_wait *w)
 	return info.si_pid != 0;
 }
 
+bool proc_wait_await_end(const struct proc_wait *w, int64_t limit_ms)
+{
+	int64_t until_ms = clock_mono_ms() + limit_ms;
+	struct pollfd p = {.fd = w->pidfd, .events = POLLIN};
+
+	while (!proc_wait_has_ended(w)) {
+		int64_t left_ms = until_ms - clock_mono_ms();
+		int64_t most_ms = w->pidfd < 0 ? LOOK_MS : ALIVE_MS;
+
+		if (left_ms <= 0)
+			return false;
+		notify_watchdog();
+		(void)poll(&p, 1, (int)(left_ms < most_ms ? left_ms : most_ms));
+	}
+	return true;
+}
+
 static void poll_or_sleep(struct pollfd *fds, nfds_t len, int timeout_ms)
 {
 	if (poll(fds, len, timeout_ms) >= 0)

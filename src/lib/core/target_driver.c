@@ -16,10 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "i18n.h"
 #include "log.h"
 #include "proc.h"
@@ -228,14 +226,11 @@ int target_driver_drop(const struct target *t)
 
 bool target_driver_give_up(struct target *t)
 {
-	int64_t until_ms = clock_mono_ms() + KILLED_MS;
-
 	if (!t->driver)
 		return false;
 	t->driver_failed = true;
 	target_driver_kill(t);
-	while (!mount_fuse_has_ended(t->driver) && clock_mono_ms() < until_ms)
-		(void)poll(NULL, 0, 20);
+	(void)mount_fuse_await_end(t->driver, KILLED_MS);
 	return true;
 }
 

@@ -58,19 +58,39 @@ int mount_fuse_find(const char *fstype, char **ret_path, struct err *err)
 
 /* --- what it says --------------------------------------------------------- */
 
+static bool is_heard(const struct mount_fuse *m)
+{
+	return m->said_fd >= 0 && m->len < sizeof m->said;
+}
+
 /* Never blocks: the pipe does not. */
 static void listen_to(struct mount_fuse *m)
 {
-	while (m->len < sizeof m->said) {
+	while (is_heard(m)) {
 		ssize_t n = read(
 		        m->said_fd, m->said + m->len, sizeof m->said - m->len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			util_closep(&m->said_fd);
 		if (n <= 0)
 			return;
 		m->len += (size_t)n;
 	}
+}
+
+/* Until it says something more or ends, or @other has an event. */
+static void await_news(struct mount_fuse *m, struct pollfd other)
+{
+	struct pollfd p[] = {
+	        other,
+	        {.fd = is_heard(m) ? m->said_fd : -1, .events = POLLIN},
+	        {.fd = proc_fd(m->program), .events = POLLIN},
+	};
+
+	(void)poll(p, ARRAY_SIZE(p), p[2].fd < 0 ? LOOK_MS / 10 : LOOK_MS);
+	listen_to(m);
 }
 
 static bool is_usual(const char *line, size_t len)
@@ -222,15 +242,9 @@ static int await_mount(struct mount_fuse *m, const struct mount_request *req,
 	        open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 
 	while (!is_mounted(req)) {
-		struct pollfd p[] = {
-		        {.fd = mounts, .events = POLLPRI},
-		        {.fd = m->said_fd, .events = POLLIN},
-		};
-
 		if (proc_has_ended(m->program))
 			return 1;
-		(void)poll(p, ARRAY_SIZE(p), LOOK_MS);
-		listen_to(m);
+		await_news(m, (struct pollfd){.fd = mounts, .events = POLLPRI});
 		now = clock_mono_ms();
 		if (now > until_ms)
 			return err_set(err, -ETIMEDOUT,
@@ -274,16 +288,10 @@ static void await_word(struct mount_fuse *m)
 	static const char word[] = "Mount options: ";
 	int64_t until_ms = clock_mono_ms() + GRACE_MS;
 
-	for (;;) {
-		struct pollfd p = {.fd = m->said_fd, .events = POLLIN};
-
-		listen_to(m);
-		if (memmem(m->said, m->len, word, strlen(word)) ||
-		        clock_mono_ms() > until_ms ||
-		        proc_has_ended(m->program))
-			return;
-		(void)poll(&p, 1, LOOK_MS / 10);
-	}
+	listen_to(m);
+	while (!memmem(m->said, m->len, word, strlen(word)) && is_heard(m) &&
+	        clock_mono_ms() < until_ms && !proc_has_ended(m->program))
+		await_news(m, (struct pollfd){.fd = -1});
 }
 
 static void discard(struct mount_fuse *m)
@@ -428,6 +436,11 @@ void mount_fuse_kill(const struct mount_fuse *m)
 bool mount_fuse_has_ended(const struct mount_fuse *m)
 {
 	return getpid() == m->owner && proc_has_ended(m->program);
+}
+
+bool mount_fuse_await_end(const struct mount_fuse *m, int64_t limit_ms)
+{
+	return getpid() == m->owner && proc_await_end(m->program, limit_ms);
 }
 
 int mount_fuse_leftover(const char *target)

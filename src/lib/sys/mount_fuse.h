@@ -70,6 +70,8 @@ int mount_fuse_separate(const char *target, struct err *err) _must_check_;
 void mount_fuse_kill(const struct mount_fuse *m);
 /* False in a child of ours. */
 bool mount_fuse_has_ended(const struct mount_fuse *m);
+/* The same, after @limit_ms at the latest. */
+bool mount_fuse_await_end(const struct mount_fuse *m, int64_t limit_ms);
 /* A mount on @target whose driver has died, of a run that was killed: takes it
  * away.  1 it did; 0 there is none; negative errno. */
 int mount_fuse_leftover(const char *target);
