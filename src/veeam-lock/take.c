@@ -34,6 +34,7 @@ struct taking {
 	int64_t began_ms;
 	int64_t limit_ms; /* of the wait */
 	int limit_code;   /* the exit code when it is over */
+	bool is_unheard;  /* whoever called us has gone meanwhile */
 	struct err err;
 };
 
@@ -51,6 +52,11 @@ static void on_reaped(const char *job, enum lease_verdict why, void *arg)
 static int granted(const struct taking *t)
 {
 	printf(_("The Veeam job %s has the lock.\n"), t->job);
+	/* The exit code tells of the lock, not of the terminal. */
+	if (fflush(stdout) != 0)
+		log_warn(_("the Veeam job %s has the lock, but that cannot be "
+		           "printed: %s"),
+		        t->job, err_text(errno));
 	return EXITCODE_DONE;
 }
 
@@ -151,7 +157,8 @@ static int wait_for_copy(struct taking *t)
 		int64_t left = t->began_ms + t->limit_ms - now;
 		int r;
 
-		if (left <= 0 || sig_caught() || !is_heard())
+		t->is_unheard = !is_heard();
+		if (left <= 0 || sig_caught() || t->is_unheard)
 			return 1;
 		lease_wait(&t->lease, left < INT32_MAX ? (int)left : INT32_MAX);
 		r = lease_job_try(&t->lease, &t->rec, &t->err);
@@ -164,32 +171,61 @@ static int wait_for_copy(struct taking *t)
 	}
 }
 
-/* Veeam may start the job whatever we say, so it is entered as one that runs:
- * the copy learns it. */
-static int force(struct taking *t)
+/* The copy runs, and the job, if it starts, runs beside it. */
+static void explain_forced(struct taking *t)
 {
 	char waited[32];
-	int sig = sig_caught(), r;
 
-	/* It has done its work, and must not disturb what it asks for. */
-	sig_reset();
-	r = lease_job_force(&t->lease, &t->rec, &t->err);
-	if (r < 0)
-		return failed(t);
-	if (r == 0)
-		return granted(t);
+	if (t->is_unheard) {
+		t->limit_code = EXITCODE_FAILED;
+		err_set(&t->err, -EPIPE,
+		        _("whoever locked for the Veeam job %s has gone while "
+		          "a backup copy is running: nobody reads standard "
+		          "output any more"),
+		        t->job);
+		err_action(&t->err, "%s",
+		        _("See why the connection, or the script that called "
+		          "veeam-lock, ended before the answer. If the job "
+		          "does not run, call veeam-unlock for it."));
+		return;
+	}
 	err_set(&t->err, -EBUSY,
 	        _("a backup copy is still running after %s: no lock for the "
 	          "Veeam job %s"),
 	        text_duration(waited, clock_mono_ms() - t->began_ms), t->job);
+	err_action(&t->err, "%s",
+	        _("Let the job start at another time than the copy, or set "
+	          "when-copy-runs = yield in section [VEEAM]."));
+}
+
+/* Veeam may start the job whatever we say, so it is entered as one that runs:
+ * the copy learns it.  @why is that of wait_for_copy(). */
+static int force(struct taking *t, int why)
+{
+	struct err err = ERR_INIT;
+	int sig = sig_caught(), r;
+	/* A signal ends a wait for the gate with an error; it is none. */
+	bool has_failed = why < 0 && !sig;
+
+	/* It has done its work, and must not disturb what it asks for. */
+	sig_reset();
+	r = lease_job_force(&t->lease, &t->rec, &err);
+	if (r == 0)
+		return granted(t);
+	if (r < 0) {
+		if (!has_failed)
+			t->err = err;
+		return failed(t);
+	}
+	if (!has_failed)
+		explain_forced(t);
 	err_meaning(&t->err, "%s",
 	        _("If Veeam starts the job all the same, the copy that runs is "
 	          "not consistent. It has been told, and copies once more what "
 	          "has changed."));
-	err_action(&t->err, "%s",
-	        _("Let the job start at another time than the copy, or set "
-	          "when-copy-runs = yield in section [VEEAM]."));
-	return refused(t, sig ? EXITCODE_SIGNAL + sig : t->limit_code);
+	if (sig)
+		return refused(t, EXITCODE_SIGNAL + sig);
+	return refused(t, has_failed ? EXITCODE_FAILED : t->limit_code);
 }
 
 /* --- all of it --------------------------------------------------------------
@@ -237,14 +273,8 @@ static int take(struct taking *t)
 	r = lease_job_queue(&t->lease, &t->rec, &t->err);
 	if (r == 1)
 		r = wait_for_copy(t);
-	if (r == 0)
-		return granted(t);
-	if (r == 1)
-		return force(t);
-	/* Not even a place in the queue: the copy has to learn that, too. */
-	if (lease_job_force(&t->lease, &t->rec, NULL) < 0)
-		log_debug("the copy cannot be told");
-	return failed(t);
+	/* Also without a place in the queue: the copy has to learn that. */
+	return r == 0 ? granted(t) : force(t, r);
 }
 
 int lock_take(const struct lock_options *o, const struct settings *s)

@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# veeam-lock while something goes wrong beside the locks: it is told to end,
+# nobody listens, Veeam's time for scripts is over.  A copy is whoever holds
+# the file "copy"; copies themselves are in root/veeam.sh.
+. "$(dirname "$0")/../lib.sh"
+
+lock_program=$ASBACKUP_BUILD/veeam-lock
+unlock_program=$ASBACKUP_BUILD/veeam-unlock
+command -v jq > /dev/null || skip_all 'no jq'
+cd "$tmp" || exit 1
+locks=$tmp/state/lock
+spool=$tmp/state/spool
+config=$tmp/config.ini
+
+# settings LINE...: of section [VEEAM].
+settings()
+{
+	printf '%s\n' '[Paths]' "state-directory = $tmp/state" \
+		"runtime-directory = $tmp/run" "log-directory = $tmp/log" \
+		'[Backup]' "backup-source = $tmp/" '[Mail]' \
+		'to-mail-addresses-sysop = sysop@example.org' \
+		'from-mail-address = asbackup@example.org' '[VEEAM]' "$@" \
+		> "$config"
+	chmod 600 "$config"
+}
+settings
+lock() { "$lock_program" --config "$config" "$@" < /dev/null 2> err; }
+
+# hold NAME: somebody holds that lock from now on: $hold_pid; end it.
+hold()
+{
+	(
+		exec 9<> "$locks/$1" && flock 9 && exec sleep 600
+	) &
+	hold_pid=$!
+	kill_at_end "$hold_pid"
+	until_true 10 held "$1"
+}
+held() { ! flock -n "$locks/$1" true; }
+
+# lock_start OPTION...: in the background: $lock_pid; lock_wait: $code, $err.
+lock_start()
+{
+	env --default-signal=TERM "$lock_program" --config "$config" "$@" \
+		< /dev/null > out 2> err &
+	lock_pid=$!
+	kill_at_end "$lock_pid"
+}
+lock_wait()
+{
+	wait "$lock_pid"
+	code=$?
+	err=$(cat err)
+}
+# until_true SECONDS COMMAND...: for what nobody tells us about.
+until_true()
+{
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.05
+	done
+}
+listed()
+{
+	"$lock_program" --config "$config" --list --json | jq -e "$1" > /dev/null
+}
+unlock() { "$unlock_program" --config "$config" "$@" > /dev/null 2>&1; }
+
+lock --job first > out
+is "$?" 0 'a lock'
+unlock --all
+
+# --- told to end ----------------------------------------------------------------
+
+# It waits for the lock NAME in the kernel.
+blocked() { grep -q -- "-> FLOCK .* $lock_pid " /proc/locks; }
+
+hold copy
+copy_pid=$hold_pid
+lock_start --job gated --no-mail
+check 'told to end at the gate: it waits for a copy' until_true 10 \
+	listed '.queue[0].name == "gated"'
+hold gate
+touch "$locks/queue/.wakes-it"
+rm "$locks/queue/.wakes-it"
+check 'told to end at the gate: it stands there' until_true 20 blocked
+kill -TERM "$lock_pid"
+sleep 1 # nothing tells that it has taken notice, and stands there again
+end "$hold_pid"
+lock_wait
+is "$code" 143 'told to end at the gate: 143'
+like "$err" 'still running after' 'told to end at the gate: why'
+check 'told to end at the gate: its job is entered' listed \
+	'.leases[0].job == "gated" and .leases[0].forced and
+	(.queue | length) == 0'
+unlock --all
+
+# Before it has a place.
+hold gate
+lock_start --job early --no-mail
+check 'told to end before it has a place: it stands there' \
+	until_true 20 blocked
+kill -TERM "$lock_pid"
+sleep 1 # nothing tells that it has taken notice, and stands there again
+end "$hold_pid"
+lock_wait
+is "$code" 143 'told to end before it has a place: 143'
+check 'told to end before it has a place: its job is entered' listed \
+	'.leases[0].job == "early" and .leases[0].forced'
+unlock --all
+
+# --- nobody listens -------------------------------------------------------------
+
+mkfifo pipe
+lock_start_into()
+{
+	"$lock_program" --config "$config" "$@" < /dev/null > "$into" 2> err &
+	lock_pid=$!
+	kill_at_end "$lock_pid"
+}
+into=pipe
+lock_start_into --job unheard
+cat pipe > cat.out &
+reader_pid=$!
+kill_at_end "$reader_pid"
+check 'the reader goes: it waits' until_true 10 \
+	listed '.queue[0].name == "unheard"'
+end "$reader_pid"
+lock_wait
+is "$code" 1 'the reader goes: 1'
+like "$err" 'nobody reads standard output' 'the reader goes: why'
+like "$err" 'has been told' 'the reader goes: what it means'
+like "$err" 'call veeam-unlock' 'the reader goes: what to do'
+check 'the reader goes: its job is entered' listed \
+	'.leases[0].job == "unheard" and .leases[0].forced'
+check 'the reader goes: a mail' grep -rlq 'unheard' "$spool"
+unlock --all
+
+into=/dev/full
+lock_start_into --job full --wait 0
+lock_wait
+is "$code" 75 'standard output is full: a refusal'
+like "$err" 'still running after' 'standard output is full: a refusal, why'
+unlock --all
+end "$copy_pid"
+lock_start_into --job full
+lock_wait
+is "$code" 0 'standard output is full: the job has the lock all the same'
+like "$err" 'has the lock, but .* cannot be printed: No space left' \
+	'standard output is full: told'
+check 'standard output is full: it has' listed '.leases[0].job == "full"'
+unlock --all
+
+# A pipe without a reader from the first; no outputs at all.
+{
+	trap '' PIPE
+	while echo 2> /dev/null; do sleep 0.01; done
+	lock --job dead
+	echo $? > code
+} | true
+code=$(cat code)
+is "$code" 0 'a pipe without a reader: 0'
+"$lock_program" --config "$config" --job closed < /dev/null >&- 2>&-
+is "$?" 0 'closed outputs: 0'
+check 'closed outputs: it has the lock' listed \
+	'[.leases[].job] | index("closed") != null'
+check 'closed outputs: nothing was written elsewhere' \
+	test -z "$(cat "$locks/gate")"
+unlock --all
+
+# --- Veeam's time for scripts ---------------------------------------------------
+
+clock=/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1
+# fast OPTION...: a minute is a second for it.
+fast()
+{
+	LD_PRELOAD=$clock FAKETIME='+0 x60' lock "$@"
+}
+if [ "${SAN:-}" = 1 ] || ! [ -e "$clock" ]; then
+	skip 'script-limit-minutes' 'needs libfaketime, and no sanitizers'
+else
+	settings 'script-limit-minutes = 2' 'wait-for-backup-minutes = 3'
+	hold copy
+	began=$SECONDS
+	fast --job slow > out
+	is "$?" 1 'script-limit-minutes: 1'
+	check 'script-limit-minutes: after that time' test \
+		$((SECONDS - began)) -le 30
+	like "$(cat out)" 'at most 2 min' 'script-limit-minutes: told at once'
+	like "$(cat err)" 'still running after 2 min' \
+		'script-limit-minutes: why'
+	check 'script-limit-minutes: its job is entered' listed \
+		'.leases[0].job == "slow" and .leases[0].forced'
+	check 'script-limit-minutes: a mail' grep -rlq 'slow' "$spool"
+	unlock --all
+	settings 'script-limit-minutes = 3' 'wait-for-backup-minutes = 2'
+	fast --job patient > out
+	is "$?" 75 'a wait that ends before: 75'
+	like "$(cat err)" 'still running after 2 min' \
+		'a wait that ends before: why'
+	settings 'script-limit-minutes = 1'
+	fast --job own --wait 0 > out
+	is "$?" 75 '--wait 0: 75'
+	unlock --all
+	end "$hold_pid"
+	settings
+fi
+finish
