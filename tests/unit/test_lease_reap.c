@@ -39,6 +39,24 @@ int adjtimex(struct timex *tx)
 	return is_synchronised ? TIME_OK : TIME_ERROR;
 }
 
+/* The next file of that name cannot be opened. */
+static const char *closed_name;
+static int closed_errno;
+int openat(int dir_fd, const char *name, int flags, ...)
+{
+	va_list ap;
+	int mode;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, int) : 0;
+	va_end(ap);
+	if (closed_name && str_eq(name, closed_name)) {
+		errno = closed_errno;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, dir_fd, name, flags, mode);
+}
+
 static struct lease l;
 static char leases[SCRATCH_PATH]; /* path/lease */
 
@@ -47,6 +65,7 @@ static int setup(void **state)
 	real_shift_s = 0;
 	boot_shift_s = YEAR_S; /* up for long */
 	is_synchronised = true;
+	closed_name = NULL;
 	(void)make_base(state);
 	l = open_lease();
 	(void)str_copy(leases, sizeof leases, scratch_path(path, "lease"));
@@ -220,6 +239,35 @@ static void unreadable_is_live(void **s)
 }
 
 /* The clock went back: its time begins now, once. */
+/* It counts for a week, which nobody sees without a descriptor. */
+static void what_cannot_be_opened_is_live(void **s)
+{
+	static const int errors[] = {EMFILE, ENFILE, EIO, ENOMEM, EACCES};
+	struct lease_record rec = record("job", "1");
+	int fd = -1;
+
+	(void)s;
+	rec.ttl_s = 7 * DAY_S;
+	write_lease("job", &rec);
+	boot_shift_s += 3 * DAY_S;
+	real_shift_s += 3 * DAY_S;
+	closed_name = "job";
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		closed_errno = errors[i];
+		stays("job");
+		assert_int_equal(copy_queue(&l), 0);
+		assert_int_equal(copy_try(&l, &fd), 1);
+		assert_string_equal(names, "job");
+		lease_leave_queue(&l);
+		assert_int_equal(job_release(&l, "job", "2"), -errors[i]);
+	}
+	closed_name = NULL;
+	assert_int_equal(job_release(&l, "job", "2"), LEASE_NEWER_RUN);
+	stays("job");
+	boot_shift_s += 5 * DAY_S;
+	goes("job", LEASE_EXPIRED);
+}
+
 static void unreadable_from_the_future(void **s)
 {
 	struct stat st;
@@ -408,6 +456,7 @@ int main(void)
 	        TEST(the_clock_is_set),
 	        TEST(the_machine_was_restarted),
 	        TEST(unreadable_is_live),
+	        TEST(what_cannot_be_opened_is_live),
 	        TEST(unreadable_from_the_future),
 	        TEST(it_does_not_stay_in_the_future),
 	        TEST(a_long_name),

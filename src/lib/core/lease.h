@@ -150,8 +150,8 @@ int lease_list(struct lease *l,
         struct err *err) _must_check_;
 /* Somebody holds the copy's lock. */
 bool lease_is_copying(const struct lease *l);
-/* Who copies, as the copy has told (job is its disk). 0; -ENOENT or -EBADMSG:
- * there is no telling. */
+/* Who copies, as the copy has told (job is its disk). 0; negative errno: there
+ * is no telling. */
 int lease_copy_holder(const struct lease *l, struct lease_record *ret);
 /* Reaps, and says so by on_reaped. */
 int lease_clean(struct lease *l, struct err *err) _must_check_;

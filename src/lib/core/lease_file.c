@@ -23,13 +23,18 @@ int lease_file_read(int dir_fd, const char *name, struct lease_record *ret)
 	_cleanup_close_ int fd = openat(
 	        dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char text[LEASE_RECORD_MAX + 1];
+	struct stat st;
 	ssize_t len;
 
 	*ret = (struct lease_record){.ttl_s = 0};
-	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : -EBADMSG;
+	if (fd < 0) /* a link, a socket */
+		return errno == ELOOP || errno == ENXIO ? -EBADMSG : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
 	len = path_read_all(fd, text, sizeof text);
-	return len < 0 ? -EBADMSG : lease_record_parse(text, (size_t)len, ret);
+	return len < 0 ? (int)len : lease_record_parse(text, (size_t)len, ret);
 }
 
 /* Under another job's name it is not what it seems. */
@@ -62,6 +67,10 @@ static int look(const struct lease *l, const char *name,
 	if (fstatat(l->dir.lease_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? -ENOENT : 0;
 	ret->record.taken = st.st_mtim.tv_sec;
+	/* It may well be a lease that counts for long: it was not seen, for
+	 * want of descriptors or because of a bad disk. */
+	if (r < 0 && r != -EBADMSG)
+		return 0;
 	ret->verdict = lease_judge_unreadable(st.st_mtim.tv_sec, l->ttl_s, now);
 	return 0;
 }

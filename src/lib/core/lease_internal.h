@@ -10,7 +10,8 @@
 /* --- lease_file.c: the files ------------------------------------------------
  */
 
-/* 0; -ENOENT; -EBADMSG: it is there, but cannot be read. */
+/* 0; -ENOENT; -EBADMSG: it is there, but no lease; other negative errnos: that
+ * cannot be found out now. */
 int lease_file_read(int dir_fd, const char *name, struct lease_record *ret);
 /* Every file of lease/, judged. @name is its name. */
 int lease_file_each(const struct lease *l,

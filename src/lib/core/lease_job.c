@@ -199,6 +199,10 @@ int lease_release(
 	        l->dir.lease_fd, lease_record_name(name, job), &rec);
 	if (r == -ENOENT)
 		return LEASE_NOT_THERE;
+	/* With a run it may be that of another. */
+	if (r < 0 && r != -EBADMSG && run[0])
+		return err_sys(
+		        err, r, _("cannot read the lease of the job %s"), job);
 	if (r == 0 && run[0] && rec.run[0] && !str_eq(rec.run, run))
 		return LEASE_NEWER_RUN;
 	if (unlinkat(l->dir.lease_fd, name, 0) < 0)
