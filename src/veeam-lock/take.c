@@ -198,6 +198,15 @@ static void explain_forced(struct taking *t)
 	          "when-copy-runs = yield in section [VEEAM]."));
 }
 
+/* It is entered in spite of that. */
+static void tell_failed(struct taking *t)
+{
+	err_meaning(&t->err, "%s",
+	        _("The Veeam job is entered as running all the same, as far as "
+	          "that can be done; no copy begins beside it."));
+	log_show_err(LOG_LEVEL_WARNING, &t->err);
+}
+
 /* Veeam may start the job whatever we say, so it is entered as one that runs:
  * the copy learns it.  @why is that of wait_for_copy(). */
 static int force(struct taking *t, int why)
@@ -210,8 +219,11 @@ static int force(struct taking *t, int why)
 	/* It has done its work, and must not disturb what it asks for. */
 	sig_reset();
 	r = lease_job_force(&t->lease, &t->rec, &err);
-	if (r == 0)
+	if (r == 0) {
+		if (has_failed)
+			tell_failed(t);
 		return granted(t);
+	}
 	if (r < 0) {
 		if (!has_failed)
 			t->err = err;

@@ -380,13 +380,26 @@ full_place()
 	lock --job reserve --no-mail
 	is "$code" 0 "$what: there is a reserve"
 	lock --job more --no-mail
-	is "$code" 1 "$what: and then no more"
+	is "$code" 0 "$what: and then a name is enough"
 	like "$err" 'o space left' "$what: says so"
+	like "$err" 'entered as running all the same' "$what: what it means"
+	check "$what: it counts" listed '.leases[] | select(.job == "more") |
+		.state == "live" and (.readable | not)'
+	unlock --job more
+	is "$code" 0 "$what: it is unlocked"
+	check "$what: and gone" listed \
+		'[.leases[].job] | index("more") == null'
 	unlock --all
 	is "$code" 0 "$what: unlocked"
 	rm "$locks/fill"
 	asb
 	run_is_good "$d_dev" "$what: room again, a copy"
+	umount "$locks"
+	mount -t tmpfs -o mode=0700,nr_inodes=6 tmpfs "$locks"
+	lock --job none --no-mail
+	is "$code" 1 "$what of files: refused"
+	like "$err" 'o space left' "$what of files: says so"
+	like "$err" 'does not know of this job' "$what of files: what it means"
 	umount "$locks"
 	conf VEEAM veeam-lockfiles
 	detach "$d_dev"

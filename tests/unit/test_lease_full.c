@@ -101,6 +101,13 @@ static bool is_forced(const char *name)
 	return rec.forced;
 }
 
+static bool is_empty(const char *name)
+{
+	_cleanup_free_ char *text = scratch_read(path, name);
+
+	return text[0] == '\0';
+}
+
 /* --- the reserve ---------------------------------------------------------- */
 
 static void one_more_lease(void)
@@ -115,10 +122,21 @@ static void one_more_lease(void)
 	/* Now there is none, and that is said. */
 	assert_int_equal(job_queue(&a, "third", "1"), -ENOSPC);
 	assert_int_equal(err.code, -ENOSPC);
-	assert_int_equal(job_force(&a, "third", "1"), -ENOSPC);
 	assert_int_equal(count("lease"), 2);
-	/* What was there is as it was. */
+	/* Nobody copies: its name is a lease. */
+	assert_int_equal(job_force(&a, "third", "1"), 0);
+	assert_int_equal(count("lease"), 3);
+	assert_int_equal(copy_queue(&copy), 0);
+	assert_int_equal(copy_try(&copy, &copy_fd), 1);
+	assert_non_null(strstr(names, "third"));
+	lease_leave_queue(&copy);
+	assert_int_equal(job_release(&a, "third", "1"), LEASE_RELEASED);
+	/* What was there is as it was, also when this is its run. */
+	assert_int_equal(job_force(&a, "first", "1"), 0);
 	assert_false(is_forced("lease/first"));
+	/* of another run its time would be too short */
+	assert_int_equal(job_force(&a, "second", "2"), 0);
+	assert_true(is_empty("lease/second"));
 	/* Unlocking needs no room. */
 	assert_int_equal(job_release(&a, "first", "1"), LEASE_RELEASED);
 	assert_int_equal(job_release(&a, "second", "1"), LEASE_RELEASED);
@@ -200,7 +218,7 @@ static void a_killed_script(void **s)
 
 /* --- closed --------------------------------------------------------------- */
 
-/* A ticket has no room: the copy learns that a job runs by V4 only. */
+/* A ticket has no room: the copy learns that a job runs by V4. */
 static void no_ticket(void **s)
 {
 	(void)s;
@@ -210,7 +228,10 @@ static void no_ticket(void **s)
 	assert_int_equal(job_queue(&a, "job", "1"), -ENOSPC);
 	assert_int_equal(a.ticket.fd, -1);
 	assert_int_equal(copy_verdict(&copy), 0);
-	assert_int_equal(job_force(&a, "job", "1"), -ENOSPC);
+	assert_int_equal(job_force(&a, "job", "1"), 1);
+	assert_int_equal(copy_verdict(&copy), 1);
+	assert_string_equal(names, "job");
+	assert_int_equal(job_release(&a, "job", "1"), LEASE_RELEASED);
 	assert_int_equal(copy_verdict(&copy), 1);
 
 	/* A copy goes on without: behind everybody who has one. */
@@ -222,6 +243,18 @@ static void no_ticket(void **s)
 	assert_int_equal(copy_try(&b, &copy_fd), 1);
 	lease_leave_queue(&copy);
 	assert_int_equal(copy_try(&b, &copy_fd), 0);
+}
+
+/* Not even for a name. */
+static void no_name(void **s)
+{
+	(void)s;
+	/* the root, three directories, "copy" and the gate */
+	on_tmpfs("nr_inodes=6,mode=700");
+	assert_int_equal(job_queue(&a, "job", "1"), -ENOSPC);
+	assert_int_equal(job_force(&a, "job", "1"), -ENOSPC);
+	assert_int_equal(err.code, -ENOSPC);
+	assert_int_equal(count("lease"), 0);
 }
 
 /* Without its mark a copy could not prove anything. */
@@ -275,6 +308,7 @@ int main(void)
 	        TEST(the_ticket_on_ext4),
 	        TEST(a_killed_script),
 	        TEST(no_ticket),
+	        TEST(no_name),
 	        TEST(no_mark),
 	        TEST(read_only),
 	};

@@ -116,8 +116,10 @@ int lease_job_queue(struct lease *l, const struct lease_record *rec,
 int lease_job_try(struct lease *l, const struct lease_record *rec,
         struct err *err) _must_check_;
 /* V4. 0: granted after all, nobody copies; 1: the job will run beside a copy,
- * which is recorded, and the copy is not clean.  Negative errno: there is no
- * lease; a ticket that was ours stays, and becomes one when the next comes. */
+ * which is recorded, and the copy is not clean.  On a full disk the lease may
+ * be a name alone, which counts as one that cannot be read.  Negative errno:
+ * there is no lease; a ticket that was ours stays, and becomes one when the
+ * next comes. */
 int lease_job_force(struct lease *l, const struct lease_record *rec,
         struct err *err) _must_check_;
 

@@ -132,3 +132,17 @@ int lease_file_write(
 		make_reserve(l);
 	return r;
 }
+
+int lease_file_mark(const struct lease *l, const char *job)
+{
+	char name[LEASE_NAME_MAX];
+	_cleanup_close_ int fd =
+	        openat(l->dir.lease_fd, lease_record_name(name, job),
+	                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK |
+	                        O_CLOEXEC,
+	                0600);
+
+	if (fd < 0 || fsync(fd) < 0 || fsync(l->dir.lease_fd) < 0)
+		return -errno;
+	return 0;
+}

@@ -20,6 +20,9 @@ int lease_file_each(const struct lease *l,
 /* On the disk when it returns 0; what was there before is replaced. */
 int lease_file_write(
         const struct lease *l, const struct lease_record *rec, struct err *err);
+/* For a disk without room: an empty file, which is no lease but counts as one
+ * that cannot be read. On the disk when it returns 0; negative errno. */
+int lease_file_mark(const struct lease *l, const char *job);
 
 /* --- lease_reap.c: what nobody stands behind; under the gate ----------------
  */

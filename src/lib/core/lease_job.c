@@ -139,20 +139,31 @@ int lease_job_try(
  */
 
 /* Without room for a lease the ticket becomes it, by its name. */
+static bool ticket_is_lease(struct lease *l, const struct lease_record *rec)
+{
+	char name[LEASE_NAME_MAX];
+
+	if (l->ticket.fd < 0 ||
+	        renameat(l->dir.queue_fd, l->ticket.name, l->dir.lease_fd,
+	                lease_record_name(name, rec->job)) < 0)
+		return false;
+	util_closep(&l->ticket.fd);
+	(void)fsync(l->dir.lease_fd);
+	return true;
+}
+
+/* A name needs no room where a text does; and the lease of this very run says
+ * more than an empty one. */
 static int write_lease(
         struct lease *l, const struct lease_record *rec, struct err *err)
 {
-	char name[LEASE_NAME_MAX];
 	int r = grant(l, rec, err);
 
-	if (r == 0 || l->ticket.fd < 0)
-		return r;
-	if (renameat(l->dir.queue_fd, l->ticket.name, l->dir.lease_fd,
-	            lease_record_name(name, rec->job)) < 0)
-		return r;
-	util_closep(&l->ticket.fd);
-	(void)fsync(l->dir.lease_fd);
-	return 0;
+	if (r == 0 || ticket_is_lease(l, rec) ||
+	        look_earlier(l, rec) == EARLIER_SAME ||
+	        lease_file_mark(l, rec->job) == 0)
+		return 0;
+	return r;
 }
 
 int lease_job_force(
