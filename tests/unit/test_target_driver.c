@@ -91,20 +91,27 @@ static bool is_dirty(void)
 	return ntfs_volume_is_dirty(&v);
 }
 
-static pid_t driver_pid(void)
+/* The @n-th child of @pid, 0 when it has not so many. */
+static pid_t child_of(pid_t pid, int n)
 {
 	char path[64];
-	long pid = 0;
+	long child = 0;
 	FILE *f;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
-	        (int)getpid());
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
+	        (int)pid, (int)pid);
 	f = fopen(path, "re");
 	assert_non_null(f);
-	/* The first child: the guard comes later. */
-	assert_int_equal(fscanf(f, "%ld", &pid), 1);
+	for (int i = 0; i < n; i++)
+		if (fscanf(f, "%ld", &child) != 1)
+			child = 0;
 	assert_int_equal(fclose(f), 0);
-	return (pid_t)pid;
+	return (pid_t)child;
+}
+
+static pid_t driver_pid(void)
+{
+	return child_of(getpid(), 1);
 }
 
 static void unmount(void)
@@ -173,19 +180,61 @@ static void test_guard(void **state)
 	assert_true(is_dirty());
 }
 
-static void test_guard_leaves_alone(void **state)
+/* Idle for much longer than the limit, but for the guard's questions. */
+static void test_guard_idle(void **state)
 {
-	int64_t until_ms = clock_mono_ms() + 5000;
-	struct statvfs v;
+	int64_t until_ms = clock_mono_ms() + 60000;
+	uint64_t now, before = 0;
+	int questions = 0;
 
 	(void)state;
 	NEED_MOUNT();
-	/* Idle for much longer than the limit, and asked now and then. */
+	before = mount_fuse_activity(t.driver);
 	target_guard_start(&t, 1);
-	while (clock_mono_ms() < until_ms) {
-		assert_int_equal(fstatvfs(t.root_fd, &v), 0);
-		(void)usleep(200000);
+	while (questions < 2) {
+		assert_true(clock_mono_ms() < until_ms);
+		assert_false(mount_fuse_await_end(t.driver, 50));
+		now = mount_fuse_activity(t.driver);
+		questions += now != before;
+		before = now;
 	}
+	target_guard_stop(&t);
+	unmount();
+	assert_int_equal(target_driver_end(&t, &err), 0);
+}
+
+static void use_disk(void)
+{
+	char sector[512];
+
+	assert_int_equal(pread(d.loop.fd, sector, sizeof(sector), 0), 512);
+	assert_int_equal(pwrite(d.loop.fd, sector, sizeof(sector), 0), 512);
+	assert_int_equal(fsync(d.loop.fd), 0);
+}
+
+/* It does not answer for much longer than the limit, but the disk works. */
+static void test_guard_busy(void **state)
+{
+	int64_t until_ms = clock_mono_ms() + 60000;
+	pid_t guard;
+
+	(void)state;
+	NEED_MOUNT();
+	target_guard_start(&t, 1);
+	guard = child_of(getpid(), 2);
+	assert_true(guard > 0);
+	assert_int_equal(kill(driver_pid(), SIGSTOP), 0);
+	while (child_of(guard, 1) == 0) {
+		assert_true(clock_mono_ms() < until_ms);
+		(void)usleep(20000);
+	}
+	/* The question is asked. */
+	until_ms = clock_mono_ms() + 3000;
+	while (clock_mono_ms() < until_ms) {
+		use_disk();
+		assert_false(mount_fuse_await_end(t.driver, 100));
+	}
+	assert_int_equal(kill(driver_pid(), SIGCONT), 0);
 	target_guard_stop(&t);
 	unmount();
 	assert_int_equal(target_driver_end(&t, &err), 0);
@@ -246,7 +295,8 @@ int main(void)
 	        TEST(test_failed_before),
 	        TEST(test_dead),
 	        TEST(test_guard),
-	        TEST(test_guard_leaves_alone),
+	        TEST(test_guard_idle),
+	        TEST(test_guard_busy),
 	        TEST(test_refused),
 	        TEST(test_killed_early),
 	        TEST(test_others),
