@@ -2,6 +2,7 @@
 /* proc_task(): answers, errors and all ways not to answer. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -483,6 +485,27 @@ static void test_no_notify(void **state)
 	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
 }
 
+static int look_at_ioprio(void *arg, void *reply, struct err *err)
+{
+	(void)arg;
+	(void)reply;
+	(void)err;
+	return (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+}
+
+static void test_ioprio(void **state)
+{
+	struct proc_task task = {.name = "look", .fn = look_at_ioprio};
+	int before = look_at_ioprio(NULL, NULL, NULL);
+
+	(void)state;
+	assert_int_equal(run_task(&task, NULL), before);
+	task.ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0);
+	assert_int_not_equal(task.ioprio, before);
+	assert_int_equal(run_task(&task, NULL), task.ioprio);
+	assert_int_equal(look_at_ioprio(NULL, NULL, NULL), before);
+}
+
 /* Without a pipe there is no child, and nobody may be told that there is one:
  * neither a caller with an err nor one without. */
 static void test_no_pipe(void **state)
@@ -522,6 +545,7 @@ int main(void)
 	        cmocka_unit_test(test_hidden_fd_nested),
 	        cmocka_unit_test(test_no_pipe),
 	        cmocka_unit_test(test_no_notify),
+	        cmocka_unit_test(test_ioprio),
 	};
 
 	return cmocka_run_group_tests_name("proc_task", tests, NULL, NULL);

@@ -51,7 +51,7 @@ struct proc_spec {
 	size_t keep_fds_len;
 	bool pid_namespace; /* kill the whole tree with its first process */
 	int nice;           /* added to our own; 0 = as we are */
-	int ioprio;         /* ioprio_set(2) value; 0 = as we are */
+	int ioprio;         /* ioprio_set(2) value, a wish; 0 = as we are */
 
 	/* Called in the child just before exec; returns 0 or a negative errno.
 	 * Must be async-signal-safe in spirit: plain system calls. */
@@ -146,6 +146,7 @@ struct proc_task {
 	void *arg;
 	void *reply; /* may be NULL with reply_size 0 */
 	size_t reply_size;
+	int ioprio; /* ioprio_set(2) value, a wish; 0 = as we are */
 	int64_t timeout_ms;
 	int tick_ms;
 	int (*on_tick)(void *arg);

@@ -178,6 +178,15 @@ static int set_directory(const struct proc_exec *x)
 	return 0;
 }
 
+int proc_child_ioprio(int ioprio)
+{
+	if (ioprio == 0)
+		return 0;
+	return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, ioprio) < 0
+	               ? -errno
+	               : 0;
+}
+
 /* A wish, not a condition: a service manager or an odd kernel that forbids
  * it must not keep the copy from running. */
 static bool is_wish_refused(int code)
@@ -194,12 +203,8 @@ static int set_priority(const struct proc_exec *x)
 		if (nice(x->spec->nice) == -1 && errno != 0)
 			code = -errno;
 	}
-	if ((code == 0 || is_wish_refused(code)) && x->spec->ioprio != 0) {
-		code = 0;
-		if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
-		            x->spec->ioprio) < 0)
-			code = -errno;
-	}
+	if (code == 0 || is_wish_refused(code))
+		code = proc_child_ioprio(x->spec->ioprio);
 	return is_wish_refused(code) ? 0 : code;
 }
 

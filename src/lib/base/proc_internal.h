@@ -74,6 +74,8 @@ void proc_child_attach(struct proc_pipe *status);
 /* All signals to their default and unblocked; SIGPIPE and SIGXFSZ stay an
  * errno for code of ours (@exec false). */
 void proc_child_signals(bool exec);
+/* ioprio_set(2), unless it is 0. 0 or negative errno. */
+int proc_child_ioprio(int ioprio);
 /* Descriptors from 3 on will be closed by exec, but for the sorted @keep.
  * @by_loop: as on a kernel without close_range(2).  0 or negative errno. */
 int proc_child_close_others(const int *keep, size_t len, bool by_loop);

@@ -86,6 +86,7 @@ static _Noreturn void child(struct proc_running *r)
 	/* systemd listens to the main process alone, and complains of others;
 	 * what the task waits for is no sign of life of the run either. */
 	(void)unsetenv("NOTIFY_SOCKET");
+	(void)proc_child_ioprio(task->ioprio);
 
 	a->code = task->fn(task->arg, r->data + sizeof(*a), &a->err);
 	_exit(write_all(r->pipe.write_fd, r->data, r->size) ? 0 : 1);

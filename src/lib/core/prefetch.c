@@ -3,13 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ioprio.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -33,7 +31,6 @@ struct prefetch {
 	uint64_t bytes; /* of the files */
 	uint64_t limit;
 	char *dir; /* the names are below it */
-	int ioprio;
 	struct proc_running *running;
 };
 
@@ -107,8 +104,6 @@ static int read_ahead(void *arg, void *reply, struct err *err)
 	dir = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return -errno;
-	if (p->ioprio != 0)
-		(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, p->ioprio);
 	for (uint64_t n = 0; getdelim(&name, &size, '\0', p->names) > 0; n++) {
 		int fd;
 
@@ -138,6 +133,7 @@ void prefetch_start(struct prefetch *p, const char *source, int ioprio)
 	        .name = "read ahead",
 	        .fn = read_ahead,
 	        .arg = p,
+	        .ioprio = ioprio,
 	        .tick_ms = 1,
 	        .on_tick = stop,
 	        .ignore_signals = true,
@@ -147,7 +143,6 @@ void prefetch_start(struct prefetch *p, const char *source, int ioprio)
 		return;
 	p->dir = str_is_empty(srclist_own_name(source)) ? strdup(source)
 	                                                : path_dirname(source);
-	p->ioprio = ioprio;
 	if (!p->dir || fflush(p->names) != 0)
 		return;
 	rewind(p->names);
