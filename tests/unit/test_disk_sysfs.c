@@ -267,6 +267,8 @@ static void test_check(void **state)
 	assert_int_equal(disk_check(&d), DISK_PRESENT);
 	put(SDB "/sdb1/ro", "1\n");
 	assert_int_equal(disk_check(&d), DISK_READONLY);
+	/* It is there, and may still be unmounted. */
+	assert_int_equal(disk_tick(&d), 0);
 	d.read_only = true;
 	assert_int_equal(disk_check(&d), DISK_PRESENT);
 	put(SDB "/diskseq", "43\n");
@@ -278,6 +280,7 @@ static void test_check(void **state)
 	assert_int_equal(disk_check(&d), DISK_PRESENT);
 	take("dev/block/8:17");
 	assert_int_equal(disk_check(&d), DISK_GONE);
+	assert_int_equal(disk_tick(&d), -ENODEV);
 }
 
 static void test_unsuitable(void **state)

@@ -45,13 +45,6 @@ static int confine(void *unused)
 	return r < 0 ? r : mount_fuse_forbid();
 }
 
-static int tick_present(void *arg)
-{
-	const struct disk *disk = arg;
-
-	return disk_check(disk) == DISK_GONE ? -ENODEV : 0;
-}
-
 /* --- the mark ------------------------------------------------------------- */
 
 struct marking {
@@ -123,7 +116,7 @@ static int run_task(struct target *t, const struct mount_request *req,
 	        .reply_size = sizeof v,
 	        .timeout_ms = MARK_TIMEOUT_MS,
 	        .tick_ms = 500,
-	        .on_tick = tick_present,
+	        .on_tick = disk_tick,
 	        .tick_arg = &t->disk,
 	        .ignore_signals = true,
 	};
@@ -143,7 +136,7 @@ static int start(struct target *t, const char *path,
 	bool killed;
 	struct mount_fuse_options opt = {
 	        .confine = confine,
-	        .on_tick = tick_present,
+	        .on_tick = disk_tick,
 	        .tick_arg = &t->disk,
 	        .timeout_ms = MOUNT_TIMEOUT_MS,
 	        .ret_killed = &killed,

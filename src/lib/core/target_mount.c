@@ -46,14 +46,6 @@ static int mount_task(void *arg, void *reply, struct err *err)
 	return r;
 }
 
-/* Gives up on a disk that was pulled out meanwhile. */
-static int tick_present(void *arg)
-{
-	const struct disk *disk = arg;
-
-	return disk_check(disk) == DISK_GONE ? -ENODEV : 0;
-}
-
 static void log_leftover(const struct target *t, const char *where)
 {
 	log_warn(_("%s is still mounted on %s from a run that was killed; "
@@ -203,7 +195,7 @@ static int attach(struct target *t, bool read_only, struct err *err)
 	        .reply_size = sizeof reply,
 	        .timeout_ms = MOUNT_TIMEOUT_MS,
 	        .tick_ms = 500,
-	        .on_tick = tick_present,
+	        .on_tick = disk_tick,
 	        .tick_arg = &t->disk,
 	};
 	const char *missing = NULL;
@@ -330,7 +322,7 @@ bool target_answers(struct target *t, int64_t limit_s)
 	        .arg = t,
 	        .timeout_ms = limit_s * 1000,
 	        .tick_ms = 500,
-	        .on_tick = tick_present,
+	        .on_tick = disk_tick,
 	        .tick_arg = &t->disk,
 	        .ignore_signals = true,
 	};
@@ -354,7 +346,7 @@ static int detach(struct target *t, int64_t timeout_ms, struct err *err)
 	        .arg = t->mountpoint,
 	        .timeout_ms = timeout_ms,
 	        .tick_ms = 500,
-	        .on_tick = tick_present,
+	        .on_tick = disk_tick,
 	        .tick_arg = &t->disk,
 	        .ignore_signals = true,
 	};

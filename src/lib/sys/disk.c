@@ -328,6 +328,11 @@ static bool is_io_error(int error)
 	       error == -EROFS || error == -ESHUTDOWN;
 }
 
+int disk_tick(void *disk)
+{
+	return disk_check(disk) == DISK_GONE ? -ENODEV : 0;
+}
+
 enum disk_state disk_check_after(const struct disk *disk, int error)
 {
 	const struct timespec pause = {.tv_nsec = GONE_LOOK_NS};

@@ -70,6 +70,9 @@ enum disk_state disk_check(const struct disk *disk);
  * say so, for its I/O errors come first. */
 enum disk_state disk_check_after(const struct disk *disk, int error);
 
+/* For on_tick of proc_task(): -ENODEV, once @disk (a struct disk) is gone. */
+int disk_tick(void *disk);
+
 /* Bytes that the kernel has written to the device since it appeared, from
  * /sys/dev/block/M:m/stat; 0 when unknown. */
 uint64_t disk_bytes_written(dev_t devno);
