@@ -22,6 +22,7 @@
 #include "loopdev.h"
 #include "str.h"
 #include "sys/mount.h"
+#include "sys/mount_internal.h"
 
 static char dir[SCRATCH_PATH];
 static char target[SCRATCH_PATH];
@@ -264,6 +265,35 @@ static void test_unknown_type(void **state)
 	refused("nosuchfs", -ENODEV, &err);
 	assert_non_null(strstr(err.message, "nosuchfs"));
 	assert_non_null(strstr(err.action, "modprobe nosuchfs"));
+	if (kernel_has("ntfs3"))
+		return;
+	/* Either helps. */
+	refused("ntfs", -ENODEV, &err);
+	assert_non_null(strstr(err.action, "package ntfs-3g"));
+	assert_non_null(strstr(err.action, "modprobe ntfs3"));
+}
+
+/* What is seen at the place, not what lies below. */
+static void test_covered(void **state)
+{
+	struct mount_request req;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	NEED_LOOP();
+	if (!make_disk("ext4", false))
+		skip();
+	req = request("ext4");
+	assert_false(mount_is_done(&req));
+	attach("ext4");
+	assert_true(mount_is_done(&req));
+	assert_int_equal(mount("none", target, "tmpfs", 0, NULL), 0);
+	assert_false(mount_is_done(&req));
+	assert_int_equal(mount_verify(&req, NULL, &err), -EIO);
+	assert_int_equal(umount2(target, 0), 0);
+	assert_true(mount_is_done(&req));
+	detach();
+	assert_false(mount_is_done(&req));
 }
 
 static void test_wrong_places(void **state)
@@ -599,6 +629,7 @@ int main(void)
 	        TEST(test_read_only),
 	        TEST(test_btrfs),
 	        TEST(test_unknown_type),
+	        TEST(test_covered),
 	        TEST(test_wrong_places),
 	        TEST(test_damaged),
 	        TEST(test_ext4_with_errors),

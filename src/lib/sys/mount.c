@@ -76,7 +76,7 @@ static const char *fsck_of(const char *fstype)
 	return "fsck";
 }
 
-static const char *kernel_type(const char *fstype)
+const char *mount_kernel_type(const char *fstype)
 {
 	return str_eq(fstype, "ntfs") ? "ntfs3" : fstype;
 }
@@ -104,15 +104,17 @@ int mount_unknown(const struct mount_request *req, struct err *err)
 	err_set(err, -ENODEV,
 	        _("this system cannot mount the file system %s of %s"),
 	        req->fstype, req->device);
-	err_action(err,
-	        _("Load its kernel module (\"modprobe %s\") or use a kernel "
-	          "that has it; or use a disk with ext4 or XFS."),
-	        kernel_type(req->fstype));
 	if (str_eq(req->fstype, "ntfs"))
 		err_action(err, "%s",
-		        _("Install the package ntfs-3g, or use a kernel that "
-		          "has the module ntfs3; or use a disk with ext4 or "
-		          "XFS."));
+		        _("Install the package ntfs-3g; or load the kernel "
+		          "module (\"modprobe ntfs3\") or use a kernel that "
+		          "has it; or use a disk with ext4 or XFS."));
+	else
+		err_action(err,
+		        _("Load its kernel module (\"modprobe %s\") or use a "
+		          "kernel that has it; or use a disk with ext4 or "
+		          "XFS."),
+		        req->fstype);
 	return -ENODEV;
 }
 
@@ -189,7 +191,7 @@ static int try_mount(const struct mount_request *req, bool nosymfollow)
 	        req->noatime ? ",noatime" : "", req->read_only ? "ro" : "rw");
 	if (mnt_context_set_source(c, req->device) < 0 ||
 	        mnt_context_set_target(c, req->target) < 0 ||
-	        mnt_context_set_fstype(c, kernel_type(req->fstype)) < 0 ||
+	        mnt_context_set_fstype(c, mount_kernel_type(req->fstype)) < 0 ||
 	        mnt_context_set_options(c, options) < 0 ||
 	        mnt_context_set_optsmode(c, MNT_OMODE_NOTAB) < 0 ||
 	        mnt_context_disable_helpers(c, 1) < 0)
@@ -239,6 +241,13 @@ static const char *options_of(
 	        !is_on(fs, req->device, st.st_rdev))
 		return NULL;
 	return mnt_fs_get_vfs_options(fs);
+}
+
+bool mount_is_done(const struct mount_request *req)
+{
+	_cleanup_(free_table) struct libmnt_table *tb = read_table();
+
+	return tb && options_of(tb, req) != NULL;
 }
 
 /* What the kernel really made of the options. */

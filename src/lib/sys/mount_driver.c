@@ -14,16 +14,13 @@
 
 static bool has_line_with(const char *path, const char *what)
 {
-	FILE *f = fopen(path, "re");
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	char line[4096];
-	bool found = false;
 
-	if (!f)
-		return false;
-	while (!found && fgets(line, sizeof line, f))
-		found = strstr(line, what) != NULL;
-	(void)fclose(f);
-	return found;
+	while (f && fgets(line, sizeof line, f))
+		if (strstr(line, what))
+			return true;
+	return false;
 }
 
 /* There, or a module that the kernel loads by itself. */
@@ -46,13 +43,13 @@ static bool kernel_has(const char *type)
 int mount_driver_of(const struct mount_request *req, char *dst, size_t size,
         struct err *err)
 {
+	const char *type = mount_kernel_type(req->fstype);
 	_cleanup_free_ char *path = NULL;
 	int r;
 
 	/* The others are in every kernel, or loaded when they are mounted. */
-	if (!str_eq(req->fstype, "ntfs") || kernel_has("ntfs3"))
-		return str_copy(dst, size,
-		        str_eq(req->fstype, "ntfs") ? "ntfs3" : req->fstype);
+	if (!str_eq(req->fstype, "ntfs") || kernel_has(type))
+		return str_copy(dst, size, type);
 	r = mount_fuse_find(req->fstype, &path, err);
 	if (r == -ENOENT ||
 	        (r == 0 && !kernel_has("fuseblk") && !kernel_has("fuse")))

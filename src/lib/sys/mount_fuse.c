@@ -221,16 +221,6 @@ static int explain(const struct mount_fuse *m, const struct mount_request *req,
 	return -EIO;
 }
 
-static bool is_mounted(const struct mount_request *req)
-{
-	struct stat st;
-	char where[1024];
-
-	return stat(req->device, &st) == 0 &&
-	       mount_find(req->device, st.st_rdev, where, sizeof where) == 1 &&
-	       str_eq(where, req->target);
-}
-
 /* Until it is mounted; the kernel tells when the mounts change.  A signal does
  * not end it: the mount would be cut off where a run unmounts in order. */
 static int await_mount(struct mount_fuse *m, const struct mount_request *req,
@@ -241,7 +231,7 @@ static int await_mount(struct mount_fuse *m, const struct mount_request *req,
 	_cleanup_close_ int mounts =
 	        open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 
-	while (!is_mounted(req)) {
+	while (!mount_is_done(req)) {
 		if (proc_has_ended(m->program))
 			return 1;
 		await_news(m, (struct pollfd){.fd = mounts, .events = POLLPRI});
@@ -311,7 +301,7 @@ static int give_up(struct mount_fuse *m, const struct mount_request *req,
 	proc_wait(m->program, GRACE_MS, &res);
 	listen_to(m);
 	/* Its end has broken the mount, which is still there. */
-	if (is_mounted(req))
+	if (mount_is_done(req))
 		(void)umount2(req->target, 0);
 	/* -EUCLEAN: it is mounted, but nothing can be written. */
 	if (opt->ret_killed)
@@ -463,20 +453,17 @@ uint64_t mount_fuse_activity(const struct mount_fuse *m)
 {
 	char path[64], line[256];
 	unsigned long long n, sum = 0;
-	FILE *f;
+	_cleanup_fclose_ FILE *f = NULL;
 
 	(void)snprintf(path, sizeof path, "/proc/%d/status",
 	        (int)proc_pid(m->program));
 	f = fopen(path, "re");
-	if (!f)
-		return 0;
 	/* Each wait for the disk or for a request is a switch. */
-	while (fgets(line, sizeof line, f))
+	while (f && fgets(line, sizeof line, f))
 		if (sscanf(line, "voluntary_ctxt_switches: %llu", &n) == 1 ||
 		        sscanf(line, "nonvoluntary_ctxt_switches: %llu", &n) ==
 		                1)
 			sum += n;
-	(void)fclose(f);
 	return sum;
 }
 
