@@ -61,6 +61,10 @@ LONG = [
     (1, 2, 3, "OBEY"),
     (2, 2, 1, "OBEY"),
     (2, 1, 2, "REMOTE FAILS RENEWALS"),
+    (2, 2, 1, "REMOTE"),
+    (2, 2, 1, "REMOTE RENEWALS"),
+    (2, 2, 1, "FAILS"),
+    (2, 2, 2, ""),
     (2, 1, 1, "STUCK"),
     (1, 2, 1, "REMOTE FAILS STUCK RENEWALS"),
     (1, 1, 2, "REMOTE FAILS STUCK RENEWALS LATE CLEAN"),
@@ -204,7 +208,9 @@ class Claim:
         states = re.search(r"(\d+) states, stored", out)
         if not found or not states:
             return False, self.what, out.splitlines()[-20:]
-        cost = f"{int(states[1]):,} states, {self.seconds:.1f} s"
+        room = re.search(r"([\d.]+)\s+total actual memory usage", out)
+        cost = f"{int(states[1]):,} states, {self.seconds:.1f} s, " \
+            f"{float(room[1]):,.0f} MB"
         error = re.search(r"^pan:\d+: (.*?) \(at depth", out, re.M)
         if self.wanted:
             good = bool(error and re.search(self.wanted, error[1]))
