@@ -351,7 +351,7 @@ static struct ssh_outcome ask_server(const wchar_t *command_line)
 	        GetTickCount64() + (ULONGLONG)settings.limit_seconds * 1000;
 
 	for (unsigned attempt = 1;; attempt++) {
-		struct run_result result = {.exit_code = 0};
+		struct run_result result;
 		ULONGLONG now = GetTickCount64();
 		DWORD error;
 

@@ -165,6 +165,14 @@ static void wait_for_end(
 	(void)WaitForSingleObject(process, DRAIN_MS);
 }
 
+/* Never 0: whoever could not ask was not granted anything. */
+static DWORD last_error(void)
+{
+	DWORD error = GetLastError();
+
+	return error ? error : ERROR_GEN_FAILURE;
+}
+
 DWORD run(const wchar_t *program, wchar_t *command_line, DWORD limit_ms,
         void (*line)(const wchar_t *text), struct run_result *ret_result)
 {
@@ -176,13 +184,14 @@ DWORD run(const wchar_t *program, wchar_t *command_line, DWORD limit_ms,
 	DWORD error = 0;
 
 	reader = (struct reader){.line = line};
+	*ret_result = (struct run_result){.exit_code = (DWORD)-1};
 
 	/* Its standard input is a pipe at its end: with NUL the ssh.exe of
 	 * Windows Server 2019 hangs. */
 	if (!job || !make_pipe(&in, &in_other, &in) ||
 	        !make_pipe(&reader.pipe, &out, &out) ||
 	        !start(program, command_line, job, in, out, &child)) {
-		error = GetLastError();
+		error = last_error();
 		goto done;
 	}
 	close(&in);
@@ -191,7 +200,7 @@ DWORD run(const wchar_t *program, wchar_t *command_line, DWORD limit_ms,
 
 	thread = CreateThread(NULL, 0, read_lines, &reader, 0, NULL);
 	if (!thread) {
-		error = GetLastError();
+		error = last_error();
 		goto done;
 	}
 	wait_for_end(child.hProcess, job, limit_ms, ret_result);
