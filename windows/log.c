@@ -115,31 +115,11 @@ static void rotate(const wchar_t *path)
 	(void)MoveFileExW(path, old, MOVEFILE_REPLACE_EXISTING);
 }
 
-static bool usual_path(wchar_t *ret, size_t size)
-{
-	wchar_t data[MAX_PATH];
-	DWORD n = GetEnvironmentVariableW(L"ProgramData", data, MAX_PATH);
-
-	if (n == 0 || n >= MAX_PATH) {
-		return false;
-	}
-	(void)swprintf(ret, size, L"%ls\\asbackup", data);
-	(void)CreateDirectoryW(ret, NULL);
-	(void)swprintf(ret, size, L"%ls\\asbackup\\veeam-lock.log", data);
-
-	return true;
-}
-
 void log_start(const wchar_t *program, const wchar_t *path)
 {
-	wchar_t usual[PATH_MAX_LOG];
-
 	log_program = program;
 	if (!path[0]) {
-		if (!usual_path(usual, PATH_MAX_LOG)) {
-			return;
-		}
-		path = usual;
+		return;
 	}
 
 	rotate(path);
@@ -149,8 +129,10 @@ void log_start(const wchar_t *program, const wchar_t *path)
 	        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
 	        OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
 	if (log_file == INVALID_HANDLE_VALUE) {
-		log_line(LOG_WARNING, L"cannot write to %ls (error %lu)", path,
-		        GetLastError());
+		log_line(LOG_WARNING,
+		        L"cannot write to %ls (error %lu); the key log in "
+		        L"veeam-lock.ini names another file",
+		        path, GetLastError());
 	}
 }
 

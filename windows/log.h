@@ -13,7 +13,9 @@ enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
 /* log_start: until now, lines go to standard output alone.
  *
  *	program		name of this program
- *	path		the file; empty: %ProgramData%\asbackup\veeam-lock.log
+ *	path		the file, in a directory that only administrators can
+ *			write to, or others could make it a link to any other;
+ *			empty: none
  *
  * A file of more than a megabyte becomes PATH.1.  A file that can not be
  * written to is said and does no other harm. */

@@ -211,40 +211,22 @@ static bool settings_path(wchar_t *ret, size_t size)
 	return true;
 }
 
+/* Beside the settings. */
+static wchar_t usual_log[SETTINGS_PATH];
+
 static int settings_wrong(const wchar_t *path, const wchar_t *what)
 {
-	log_start(program, L"");
+	log_start(program, settings.log[0] ? settings.log : usual_log);
 	log_event(LOG_ERROR, L"%ls: %ls. The backup server was not asked.",
 	        path, what);
 	return EXIT_CONFIG;
 }
 
-static bool can_write(const wchar_t *path)
-{
-	HANDLE file = CreateFileW(path, FILE_APPEND_DATA,
-	        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-	        OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
-
-	if (file == INVALID_HANDLE_VALUE) {
-		return false;
-	}
-	(void)CloseHandle(file);
-
-	return true;
-}
-
-/* Beside the settings, or in %ProgramData% when we may not write there. */
 static void choose_log(const wchar_t *dir)
 {
-	if (!settings.log[0]) {
-		if (wcslen(dir) + wcslen(L"veeam-lock.log") >= SETTINGS_PATH) {
-			return;
-		}
-		wcscpy(settings.log, dir);
-		wcscat(settings.log, L"veeam-lock.log");
-		if (!can_write(settings.log)) {
-			settings.log[0] = 0;
-		}
+	if (wcslen(dir) + wcslen(L"veeam-lock.log") < SETTINGS_PATH) {
+		wcscpy(usual_log, dir);
+		wcscat(usual_log, L"veeam-lock.log");
 	}
 }
 
@@ -274,14 +256,15 @@ static int load_settings(void)
 	if (!settings_path(path, SETTINGS_PATH)) {
 		return settings_wrong(arg_config, L"the path is too long");
 	}
+	wcscpy(dir, path);
+	cut_name(dir);
+	choose_log(dir);
 	text = read_text(path);
 	if (!text) {
 		return settings_wrong(path,
 		        L"the file cannot be read, is too large or is not "
 		        L"UTF-8");
 	}
-	wcscpy(dir, path);
-	cut_name(dir);
 	if (settings_parse(&settings, text, dir, error,
 	            sizeof(error) / sizeof(wchar_t)) < 0) {
 		return settings_wrong(path, error);
@@ -293,7 +276,9 @@ static int load_settings(void)
 		return settings_wrong(path, L"host is missing");
 	}
 
-	choose_log(dir);
+	if (!settings.log[0]) {
+		wcscpy(settings.log, usual_log);
+	}
 	if (!choose_ssh()) {
 		return settings_wrong(settings.ssh,
 		        L"not there: install the OpenSSH client of Windows");

@@ -222,9 +222,15 @@ ini 'ssh = nowhere.exe'
 wrong 'no ssh.exe' 'install the OpenSSH client'
 rm "$home/veeam-lock.ini"
 wrong 'no settings' 'cannot be read'
-data=$WINEPREFIX/drive_c/ProgramData/asbackup/veeam-lock.log
-check 'without settings the log is in %ProgramData%' grep -q 'cannot be read' \
-	"$data"
+check 'without settings the log is where they should be' \
+	grep -q 'cannot be read' "$home/veeam-lock.log"
+is "$(find "$WINEPREFIX/drive_c/ProgramData" -name '*asbackup*')" '' \
+	'never where everybody can write: it could be a link by then'
+mkdir "$home/veeam-lock.log.d"
+ini 'log = veeam-lock.log.d'
+veeam "$(program veeam-lock)"
+is "$code" 0 'no log is no reason to fail'
+like "$out" 'cannot write to .*veeam-lock\.log\.d.*the key log' 'but is said'
 
 ini
 printf '\xef\xbb\xbf' | cat - "$home/veeam-lock.ini" > "$tmp/bom"
