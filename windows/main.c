@@ -77,12 +77,13 @@ static void help(void)
 
 static int usage_error(const wchar_t *what, const wchar_t *argument)
 {
-	log_line(LOG_ERROR, L"%ls: %ls %ls", program, what, argument);
+	log_line(LOG_ERROR, L"%ls: %ls %.200ls", program, what, argument);
 	log_line(LOG_INFO, L"Try \"%ls.exe --help\".", program);
 	return EXIT_USAGE;
 }
 
-/* Does argv[*at] set this option, as "--job ID" or as "--job=ID"? */
+/* Does argv[*at] set this option, as "--job ID" or as "--job=ID"?  An empty
+ * value is none: a job without a name shares its lock with others. */
 static bool takes(
         const struct option *option, int argc, wchar_t **argv, int *at)
 {
@@ -94,14 +95,13 @@ static bool takes(
 	}
 	if (argument[length] == L'=') {
 		*option->value = argument + length + 1;
-		return true;
-	}
-	if (argument[length] || *at + 1 >= argc) {
+	} else if (!argument[length] && *at + 1 < argc && argv[*at + 1][0]) {
+		*option->value = argv[++*at];
+	} else {
 		return false;
 	}
-	*option->value = argv[++*at];
 
-	return true;
+	return (*option->value)[0];
 }
 
 /* Returns -1 to go on, or the exit code. */
@@ -156,7 +156,7 @@ static void cut_name(wchar_t *path)
 	}
 }
 
-/* The whole file as text; NULL when it can not be read or is no UTF-8. */
+/* The whole file as text; NULL when it can not be read or is no UTF-8 text. */
 static wchar_t *read_text(const wchar_t *path)
 {
 	static char bytes[FILE_MAX];
@@ -183,6 +183,10 @@ static wchar_t *read_text(const wchar_t *path)
 		}
 	}
 	text[n] = 0;
+	/* What came behind it would be passed over. */
+	if (wcslen(text) != (size_t)n) {
+		return NULL;
+	}
 
 	/* Notepad likes to begin with a byte order mark. */
 	return text[0] == 0xfeff ? text + 1 : text;

@@ -64,6 +64,30 @@ bool settings_host_valid(const wchar_t *host)
 	                              sizeof(wchar_t);
 }
 
+static bool is_letter(wchar_t c)
+{
+	return (c >= L'a' && c <= L'z') || (c >= L'A' && c <= L'Z');
+}
+
+static bool is_slash(wchar_t c)
+{
+	return c == L'\\' || c == L'/';
+}
+
+/* "C:\x" or "\\server\x" */
+static bool is_absolute(const wchar_t *path)
+{
+	return (is_slash(path[0]) && is_slash(path[1])) ||
+	       (is_letter(path[0]) && path[1] == L':' && is_slash(path[2]));
+}
+
+/* Relative to a drive or to the current directory of another drive: nobody
+ * means that. */
+static bool is_half(const wchar_t *path)
+{
+	return !is_absolute(path) && (is_slash(path[0]) || wcschr(path, L':'));
+}
+
 /* ssh expands ${...} in the names of its files; a quote would end ours. */
 static bool path_valid(const wchar_t *path)
 {
@@ -73,13 +97,7 @@ static bool path_valid(const wchar_t *path)
 		}
 	}
 
-	return !wcsstr(path, L"${");
-}
-
-static bool is_absolute(const wchar_t *path)
-{
-	return path[0] == L'\\' || path[0] == L'/' ||
-	       (path[0] && path[1] == L':');
+	return !wcsstr(path, L"${") && !is_half(path);
 }
 
 static bool number(const wchar_t *s, const struct key *key, unsigned *ret)

@@ -132,6 +132,21 @@ static struct ssh_outcome unlock_outcome(unsigned long code)
 	}
 }
 
+/* 128+n: by a signal. */
+static const wchar_t *ended(enum ssh_action action)
+{
+	return action == SSH_LOCK
+	               ? L"veeam-lock was ended on the backup server, perhaps "
+	                 L"by a restart of it. The job counts as running, "
+	                 L"until "
+	                 L"it is unlocked; a copy made meanwhile is not good."
+	               : L"veeam-unlock was ended on the backup server, "
+	                 L"perhaps "
+	                 L"by a restart of it. Copies wait for the lock until "
+	                 L"it expires; there: veeam-lock --list, veeam-unlock "
+	                 L"--job ID";
+}
+
 struct ssh_outcome ssh_outcome(enum ssh_action action, unsigned long code)
 {
 	struct ssh_outcome outcome =
@@ -158,10 +173,19 @@ struct ssh_outcome ssh_outcome(enum ssh_action action, unsigned long code)
 		        L"the server's line in known-hosts, the file of the "
 		        L"key (only SYSTEM and Administrators may read it) and "
 		        L"the line in authorized_keys."};
-	default:
+	case 126:
+	case 127:
 		return (struct ssh_outcome){1,
-		        L"ssh.exe ended in a way that is not understood; is "
-		        L"asbackup installed on the backup server?"};
+		        L"The backup server could not start the command of the "
+		        L"authorized_keys line; is asbackup installed there, "
+		        L"and the path right?"};
+	default:
+		return (struct ssh_outcome){
+		        1, code > 128 && code <= 192
+		                   ? ended(action)
+		                   : L"ssh.exe ended in a way "
+		                     L"that is not understood; "
+		                     L"what it said stands above."};
 	}
 }
 

@@ -220,8 +220,10 @@ static void test_settings(void)
 	        L"user = -l", L"user =", L"user = a@b", L"port = 0",
 	        L"port = 65536", L"port = 22x", L"port = +22", L"port =",
 	        L"port = 99999999999999999999", L"key = a\"b", L"key = ${HOME}",
-	        L"key = a\tb", L"limit-seconds = 0", L"limit-seconds = 86401",
-	        L"attempts = -1", L"Host = a", L"[section]"};
+	        L"key = a\tb", L"key = C:k", L"key = \\k", L"key = /k",
+	        L"key = a:b", L"ssh = 1:\\ssh.exe", L"limit-seconds = 0",
+	        L"limit-seconds = 86401", L"attempts = -1", L"Host = a",
+	        L"[section]"};
 
 	check(parse(&s, L"") == 0 && s.port == 22 && s.limit_seconds == 540 &&
 	                s.attempts == 3 && wcscmp(s.user, L"root") == 0 &&
@@ -238,6 +240,10 @@ static void test_settings(void)
 	                wcscmp(s.known_hosts, L"C:\\Pr\u00f6g\\sub\\kh") == 0 &&
 	                wcscmp(s.user, L"veeam_1.x-y") == 0,
 	        "settings: comments, blanks, line ends, paths");
+	check(parse(&s, L"key = \\\\server\\share\\k\nlog = d:/x/log") == 0 &&
+	                wcscmp(s.key, L"\\\\server\\share\\k") == 0 &&
+	                wcscmp(s.log, L"d:/x/log") == 0,
+	        "settings: absolute paths stay as they are");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		char what[100];
 
@@ -278,6 +284,15 @@ static void test_ssh(void)
 	check(ssh_outcome(SSH_LOCK, 255).exit_code == 1, "ssh: lock 255");
 	check(ssh_outcome(SSH_LOCK, 127).exit_code == 1, "ssh: lock 127");
 	check(ssh_outcome(SSH_LOCK, 0xc0000005).exit_code == 1, "ssh: crash");
+	check(ssh_outcome(SSH_LOCK, 143).exit_code == 1 &&
+	                wcsstr(ssh_outcome(SSH_LOCK, 143).text,
+	                        L"The job counts as running"),
+	        "ssh: lock, ended by a signal");
+	check(ssh_outcome(SSH_UNLOCK, 143).exit_code == 1 &&
+	                wcsstr(ssh_outcome(SSH_UNLOCK, 143).text,
+	                        L"Copies wait for the lock"),
+	        "ssh: unlock, ended by a signal");
+	check(ssh_outcome(SSH_LOCK, 259).exit_code == 1, "ssh: lock 259");
 	check(ssh_outcome(SSH_UNLOCK, 0).exit_code == 0, "ssh: unlock 0");
 	check(ssh_outcome(SSH_UNLOCK, 255).exit_code == 1, "ssh: unlock 255");
 	check(ssh_timed_out(SSH_LOCK).exit_code == 1, "ssh: the time limit");
