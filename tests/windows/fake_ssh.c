@@ -2,12 +2,16 @@
 /* A stand-in for ssh.exe: writes down how it was called, says something and
  * ends as it is told by its environment:
  *
- *	FAKE_SSH_RECORD	file: a line "call", a line "arg:..." for each argument
- *			and "stdin:N" (bytes); is appended to
+ *	FAKE_SSH_RECORD	file: a line "call", a line "arg:..." for each argument,
+ *			"stdin:N" (bytes), and "inherited:..." when the handle
+ *			FAKE_HANDLE is a file here; is appended to
  *	FAKE_SSH_CODES	exit codes, one for each call, the last for the rest
  *	FAKE_SSH_SAY	text for standard output
+ *	FAKE_SSH_HEX	bytes for standard output
  *	FAKE_SSH_HANG	never ends, nor does the copy of itself that it starts
  */
+#include <fcntl.h>
+#include <io.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +82,37 @@ static void say(void)
 	}
 }
 
+static void say_bytes(void)
+{
+	char hex[16384];
+
+	if (!GetEnvironmentVariableA("FAKE_SSH_HEX", hex, sizeof(hex))) {
+		return;
+	}
+	/* "\n" is to stay what it is */
+	_setmode(_fileno(stdout), _O_BINARY);
+	for (const char *s = hex; s[0] && s[1]; s += 2) {
+		char two[] = {s[0], s[1], 0};
+
+		putchar((int)strtoul(two, NULL, 16));
+	}
+	fflush(stdout);
+}
+
+static void write_inherited(void)
+{
+	wchar_t number[30], path[2048];
+
+	if (!GetEnvironmentVariableW(L"FAKE_HANDLE", number, 30)) {
+		return;
+	}
+	if (GetFinalPathNameByHandleW(
+	            (HANDLE)(ULONG_PTR)wcstoull(number, NULL, 10), path, 2048,
+	            0)) {
+		write_line("inherited:", path);
+	}
+}
+
 static void hang(bool first)
 {
 	STARTUPINFOW info = {.cb = sizeof(info)};
@@ -123,9 +158,11 @@ int wmain(int argc, wchar_t **argv)
 		bytes++;
 	}
 	fprintf(record, "stdin:%d\n", bytes);
+	write_inherited();
 	fclose(record);
 
 	say();
+	say_bytes();
 	if (GetEnvironmentVariableW(L"FAKE_SSH_HANG", path, 2048)) {
 		hang(true);
 	}

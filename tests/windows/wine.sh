@@ -132,6 +132,44 @@ veeam "$(program peb)"
 is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
 	'and finds the same'
 
+# --- what ssh.exe gets and says ---------------------------------------------------
+
+# A handle that Veeam lets its scripts inherit must not reach ssh.exe: with it
+# a file or a socket of Veeam would stay open as long as ssh waits.
+FAKE_LEAK=$(win_path "$tmp/leaked")
+export FAKE_LEAK
+ini
+veeam "$(program öpenssh/ssh) x"
+like "$(cat "$record")" 'inherited:.*leaked' 'who inherits it would notice'
+ini
+veeam "$(program veeam-lock)"
+is "$code $(grep inherited "$record")" '0 ' 'ssh.exe inherits nothing'
+unset FAKE_LEAK
+
+# hex TEXT: as fake_ssh wants it.
+hex() { printf %b "$1" | od -An -v -tx1 | tr -d ' \n'; }
+ini
+FAKE_SSH_HEX=$(hex 'one\r\n\xff\xfe two\n\x1b[31mthree\x00\n\nfour') \
+	veeam "$(program veeam-lock)"
+is "$code" 0 'whatever ssh.exe says, its exit code counts'
+like "$(log)" $'\\| one\n.*\\| .+ two\n.*\\| \\?\\[31mthree\\?\n.*\\| four\n' \
+	'its lines are in the log, and nothing that a terminal obeys'
+check 'which is valid UTF-8' iconv -f UTF-8 -t UTF-8 "$home/veeam-lock.log" -o \
+	/dev/null
+ini
+FAKE_SSH_HEX=$(hex "$(printf 'a%.0s' {1..5000})") veeam "$(program veeam-lock)"
+is "$code $(log | grep -o 'a\{400,\}' | tr -d '\n' | wc -c)" '0 5000' \
+	'a long line is cut into pieces, none of it lost'
+
+ini
+printf 'no program\n' > "$home/öpenssh/text.exe"
+printf 'ssh = öpenssh\\text.exe\r\n' >> "$home/veeam-lock.ini"
+veeam "$(program veeam-lock)"
+is "$code" 1 'what cannot be started grants nothing'
+like "$(log)" 'error: cannot start .*text\.exe \(error [1-9][0-9]*\)' 'and why'
+like "$err" 'ssh\.exe could not be started; the backup server was not asked' \
+	'the event log has it'
+
 # --- options ----------------------------------------------------------------------
 
 ini
@@ -167,8 +205,16 @@ usage '--job ..'
 usage "--run $(printf 'a%.0s' {1..81})"
 usage '--host -oProxyCommand=calc'
 usage '--job'
+usage '--job ""'
+usage '--job='
+usage '--jobs x'
 usage '--nonsense'
 usage 'word'
+
+ini
+veeam "$(program veeam-lock) --job $(printf 'a%.0s' {1..7000})"
+is "$code" 2 'an argument of any length is refused'
+like "$out" 'not an id: a{200}.*Try "veeam-lock.exe --help"' 'in a short line'
 
 in_wine "$home/veeam-unlock.exe" --version
 like "$code $out" '^0 veeam-unlock.exe [0-9]' '--version'
@@ -193,7 +239,10 @@ ends veeam-lock 75 75 'Gave up waiting for the running copy'
 ends veeam-lock 2 2 'The backup server refused the request'
 ends veeam-lock 3 3 'The configuration of the backup server is wrong'
 ends veeam-lock 255 1 'ssh could not log in.*Look at the network'
-ends veeam-lock 127 1 'ssh.exe ended in a way that is not understood'
+ends veeam-lock 127 1 'The backup server could not start the command'
+ends veeam-lock 143 1 'veeam-lock was ended on the backup server'
+ends veeam-unlock 143 1 'veeam-unlock was ended on the backup server'
+ends veeam-lock 200 1 'ssh.exe ended in a way that is not understood'
 ends veeam-unlock 1 1 'The lock could not be released'
 
 ini
@@ -218,6 +267,15 @@ ini 'hots = x'
 wrong 'an unknown key' 'line 3: there is no key .*hots'
 ini $'user = \xe4'
 wrong 'no UTF-8' 'is not UTF-8'
+ini
+printf 'user = x\0y\r\n' >> "$home/veeam-lock.ini"
+wrong 'a NUL byte' 'is not UTF-8'
+iconv -t UTF-16 <<< 'host = a' > "$home/veeam-lock.ini"
+wrong 'UTF-16' 'is not UTF-8'
+head -c 70000 /dev/zero | tr '\0' '#' > "$home/veeam-lock.ini"
+wrong 'a file without end' 'is too large'
+printf 'port = 1\r\n' > "$home/veeam-lock.ini"
+wrong 'no host' 'host is missing'
 ini 'ssh = nowhere.exe'
 wrong 'no ssh.exe' 'install the OpenSSH client'
 rm "$home/veeam-lock.ini"
