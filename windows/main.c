@@ -104,6 +104,8 @@ static bool takes(
 	return (*option->value)[0];
 }
 
+#define NO_ID L"not an id (letters, digits, . _ - { } only, at most 80):"
+
 /* Returns -1 to go on, or the exit code. */
 static int parse_options(int argc, wchar_t **argv)
 {
@@ -132,10 +134,10 @@ static int parse_options(int argc, wchar_t **argv)
 	}
 
 	if (arg_job[0] && !ids_valid(arg_job)) {
-		return usage_error(L"not an id:", arg_job);
+		return usage_error(NO_ID, arg_job);
 	}
 	if (arg_run[0] && !ids_valid(arg_run)) {
-		return usage_error(L"not an id:", arg_run);
+		return usage_error(NO_ID, arg_run);
 	}
 	if (arg_host[0] && !settings_host_valid(arg_host)) {
 		return usage_error(L"not a host:", arg_host);
