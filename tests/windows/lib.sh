@@ -84,3 +84,61 @@ in_wine()
 	out=$(tr -d '\r' < "$tmp/out")
 	err=$(tr -d '\r' < "$tmp/err")
 }
+
+# --- Veeam and ssh.exe, played -----------------------------------------------------
+
+job=3e8f1a20-0b1c-4d2e-8f30-112233445566
+run=9c21aa00-ffee-4abc-9def-665544332211
+
+# play DIR SSH: makes DIR, as Windows has directories ($home), with a stand-in
+# for Veeam's process in it ($manager), and one for ssh.exe ($record is what it
+# was given).
+play()
+{
+	home=$1
+	manager=$home/Veeam.Backup.Manager.exe
+	record=$tmp/record
+	FAKE_SSH_RECORD=$(win_path "$record")
+	export FAKE_SSH_RECORD
+	mkdir -p "$home" "$(dirname "$2")"
+	check "a stand-in for Veeam's process" \
+		exe tests/windows/fake_parent.c "$manager" || finish
+	check 'a stand-in for ssh.exe' exe tests/windows/fake_ssh.c "$2" ||
+		finish
+}
+
+# ini LINE...: the settings; nothing was asked yet.
+ini()
+{
+	printf '%s\r\n' "$@" > "$home/veeam-lock.ini"
+	rm -f "$record" "$home"/*.log
+}
+
+# veeam COMMAND LINE: as Veeam's process with these ids starts it.
+veeam()
+{
+	FAKE_COMMAND=$1 in_wine "$manager" startbackupjob 'owner=[vbsvc]' \
+		Normal "$job" "$run"
+}
+
+calls() { grep -cx call "$record"; }
+remote() { grep '^arg:' "$record" | tail -n 1; }
+asked() { [ ! -e "$record" ] || echo asked; }
+log() { tr -d '\r' < "$home/veeam-lock.log"; }
+
+# ssh_got KNOWN-HOSTS KEY REMOTE: the whole call of ssh.exe, with the defaults.
+ssh_got()
+{
+	local option
+	set -- "$1" "$2" "$3" -F none -T
+	for option in BatchMode=yes IdentitiesOnly=yes \
+		StrictHostKeyChecking=yes ClearAllForwardings=yes \
+		ConnectTimeout=20 ServerAliveInterval=15 \
+		ServerAliveCountMax=4 "UserKnownHostsFile=$1"; do
+		set -- "$@" -o "$option"
+	done
+	echo call
+	printf 'arg:%s\n' "${@:4}" -i "$2" -p 22 -l root backup.example.org \
+		"$3"
+	echo stdin:0
+}

@@ -10,73 +10,24 @@ build_windows
 start_wine
 
 # A directory as Windows has them: blanks, brackets, an umlaut, and worse.
-home=$tmp/'Prögramme (x86) & 100%h'
-mkdir "$home" "$home/öpenssh"
+play "$tmp/Prögramme (x86) & 100%h" \
+	"$tmp/Prögramme (x86) & 100%h/öpenssh/ssh.exe"
 cp "$win"/*.exe "$home/"
-manager=$home/Veeam.Backup.Manager.exe
-check 'the stand-ins' eval 'exe tests/windows/fake_parent.c "$manager" &&
-	exe tests/windows/fake_ssh.c "$home/öpenssh/ssh.exe"' || finish
 
-job=3e8f1a20-0b1c-4d2e-8f30-112233445566
-run=9c21aa00-ffee-4abc-9def-665544332211
-record=$tmp/record
-FAKE_SSH_RECORD=$(win_path "$record")
-export FAKE_SSH_RECORD
-
-# ini [LINE...]: the settings.
-ini()
-{
-	printf '%s\r\n' 'host = backup.example.org' 'ssh = öpenssh\ssh.exe' \
-		"$@" > "$home/veeam-lock.ini"
-	rm -f "$record" "$home"/*.log
-}
-
-# veeam COMMAND LINE: as Veeam's process with these ids starts it.
-veeam()
-{
-	FAKE_COMMAND=$1 in_wine "$manager" startbackupjob 'owner=[vbsvc]' \
-		Normal "$job" "$run"
-}
+# set_up [LINE...]: the settings.
+set_up() { ini 'host = backup.example.org' 'ssh = öpenssh\ssh.exe' "$@"; }
 
 program() { printf '"%s"' "$(win_path "$home/$1.exe")"; }
-calls() { grep -cx call "$record"; }
-remote() { grep '^arg:' "$record" | tail -n 1; }
-log() { tr -d '\r' < "$home/veeam-lock.log"; }
 
 # --- the ids ----------------------------------------------------------------------
 
-ini
+set_up
 FAKE_SSH_SAY='Gewährt' veeam "$(program veeam-lock)"
 is "$code" 0 'the lock: exit code 0'
-is "$(cat "$record")" "call
-arg:-F
-arg:none
-arg:-T
-arg:-o
-arg:BatchMode=yes
-arg:-o
-arg:IdentitiesOnly=yes
-arg:-o
-arg:StrictHostKeyChecking=yes
-arg:-o
-arg:ClearAllForwardings=yes
-arg:-o
-arg:ConnectTimeout=20
-arg:-o
-arg:ServerAliveInterval=15
-arg:-o
-arg:ServerAliveCountMax=4
-arg:-o
-arg:UserKnownHostsFile=\"Z:${home//%/%%}/known_hosts\"
-arg:-i
-arg:$(win_path "${home//%/%%}/id_ed25519")
-arg:-p
-arg:22
-arg:-l
-arg:root
-arg:backup.example.org
-arg:veeam-lock --remote --job $job --run $run
-stdin:0" 'what ssh.exe is given, and an empty standard input'
+is "$(cat "$record")" "$(ssh_got "\"Z:${home//%/%%}/known_hosts\"" \
+	"$(win_path "${home//%/%%}/id_ed25519")" \
+	"veeam-lock --remote --job $job --run $run")" \
+	'what ssh.exe is given, and an empty standard input'
 like "$(log)" '\] info: \| Gewährt.*\] info: \| and on stderr' \
 	'what ssh said is in the log'
 like "$(log)" "veeam-lock\[[0-9]+\] info: job $job, run $run, says \
@@ -88,11 +39,11 @@ like "$err" "trace:eventlog:.*veeam-lock: job $job, run $run: The lock is held" 
 like "$out" 'The lock is held' 'and so has standard output'
 is "$(grep -c $'[^\r]$' "$home/veeam-lock.log")" 0 'the log has CR LF'
 
-ini
+set_up
 veeam "$(program veeam-unlock)"
 is "$code $(remote)" "0 arg:veeam-unlock --job $job --run $run" 'the unlock'
 
-ini
+set_up
 veeam "cmd.exe /s /c \"$(program veeam-lock)\""
 is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
 	'with a cmd.exe in between'
@@ -100,24 +51,24 @@ is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
 # One in between that has ids of its own counts only while nobody is Veeam.
 other=$home/other.exe
 cp "$manager" "$other"
-ini
+set_up
 two='11111111-2222-3333-4444-555555555555 66666666-7777-8888-9999-000000000000'
 FAKE_COMMAND=$(program veeam-lock) in_wine "$other" $two
 is "$code $(remote)" "0 arg:veeam-lock --remote --job ${two/ / --run }" \
 	'ids of a process that is not called Veeam'
 
-ini
+set_up
 veeam "cmd.exe /s /c \"$(program veeam-lock) & rem $two\""
 is "$(remote)" "arg:veeam-lock --remote --job $job --run $run" \
 	'but those of Veeam count more, though it is further away'
 
-ini
+set_up
 FAKE_COMMAND=$(program veeam-lock) in_wine "$manager" \
 	"{${job^^}}" "{${run^^}} in quotes"
 is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
 	'ids with braces, quotes and capitals'
 
-ini
+set_up
 FAKE_COMMAND=$(program veeam-lock) in_wine "$manager" startbackupjob
 is "$code $(remote)" '0 arg:veeam-lock --remote' 'no ids: the common lock'
 like "$(log)" 'warning: no process above this one names a job' 'with a warning'
@@ -127,7 +78,7 @@ check 'a program that only knows the PEB' "$mingw" -municode -static -O1 \
 	-D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1 \
 	-DANCESTORS_NO_KERNEL -DWINDOWS_ACTION=SSH_LOCK \
 	-DWINDOWS_VERSION='L"0"' -o "$home/peb.exe" windows/*.c -lntdll
-ini
+set_up
 veeam "$(program peb)"
 is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
 	'and finds the same'
@@ -138,17 +89,17 @@ is "$code $(remote)" "0 arg:veeam-lock --remote --job $job --run $run" \
 # a file or a socket of Veeam would stay open as long as ssh waits.
 FAKE_LEAK=$(win_path "$tmp/leaked")
 export FAKE_LEAK
-ini
+set_up
 veeam "$(program öpenssh/ssh) x"
 like "$(cat "$record")" 'inherited:.*leaked' 'who inherits it would notice'
-ini
+set_up
 veeam "$(program veeam-lock)"
 is "$code $(grep inherited "$record")" '0 ' 'ssh.exe inherits nothing'
 unset FAKE_LEAK
 
 # hex TEXT: as fake_ssh wants it.
 hex() { printf %b "$1" | od -An -v -tx1 | tr -d ' \n'; }
-ini
+set_up
 FAKE_SSH_HEX=$(hex 'one\r\n\xff\xfe two\n\x1b[31mthree\x00\n\nfour') \
 	veeam "$(program veeam-lock)"
 is "$code" 0 'whatever ssh.exe says, its exit code counts'
@@ -156,12 +107,12 @@ like "$(log)" $'\\| one\n.*\\| .+ two\n.*\\| \\?\\[31mthree\\?\n.*\\| four\n' \
 	'its lines are in the log, and nothing that a terminal obeys'
 check 'which is valid UTF-8' iconv -f UTF-8 -t UTF-8 "$home/veeam-lock.log" -o \
 	/dev/null
-ini
+set_up
 FAKE_SSH_HEX=$(hex "$(printf 'a%.0s' {1..5000})") veeam "$(program veeam-lock)"
 is "$code $(log | grep -o 'a\{400,\}' | tr -d '\n' | wc -c)" '0 5000' \
 	'a long line is cut into pieces, none of it lost'
 
-ini
+set_up
 printf 'no program\n' > "$home/öpenssh/text.exe"
 printf 'ssh = öpenssh\\text.exe\r\n' >> "$home/veeam-lock.ini"
 veeam "$(program veeam-lock)"
@@ -172,12 +123,12 @@ like "$err" 'ssh\.exe could not be started; the backup server was not asked' \
 
 # --- options ----------------------------------------------------------------------
 
-ini
+set_up
 veeam "$(program veeam-lock) --job Fileserver --host=10.0.0.7"
 is "$code $(tail -n 3 "$record" | head -n 2 | tr '\n' ' ')" '0 '\
 'arg:10.0.0.7 arg:veeam-lock --remote --job Fileserver ' \
 	'options go before what is found; another job has no part in the run'
-ini
+set_up
 veeam "$(program veeam-lock) --run {R-1}"
 is "$(remote)" "arg:veeam-lock --remote --job $job --run {R-1}" '--run'
 
@@ -193,9 +144,9 @@ check 'its log is beside it' grep -q 'The lock is held' \
 # usage ARGUMENTS: refused before anything is asked.
 usage()
 {
-	ini
+	set_up
 	veeam "$(program veeam-lock) $1"
-	is "$code $([ -e "$record" ] && echo asked)" '2 ' "refused: $1"
+	is "$code $(asked)" '2 ' "refused: $1"
 }
 usage '--job "a b"'
 usage '--job "x;reboot"'
@@ -211,10 +162,10 @@ usage '--jobs x'
 usage '--nonsense'
 usage 'word'
 
-ini
+set_up
 veeam "$(program veeam-lock) --job $(printf 'a%.0s' {1..7000})"
 is "$code" 2 'an argument of any length is refused'
-like "$out" 'not an id: a{200}.*Try "veeam-lock.exe --help"' 'in a short line'
+like "$out" 'not an id .*: a{200}.*Try "veeam-lock.exe --help"' 'in a short line'
 
 in_wine "$home/veeam-unlock.exe" --version
 like "$code $out" '^0 veeam-unlock.exe [0-9]' '--version'
@@ -228,7 +179,7 @@ done
 # ends PROGRAM CODE-OF-SSH CODE TEXT
 ends()
 {
-	ini 'attempts = 1'
+	set_up 'attempts = 1'
 	FAKE_SSH_CODES=$2 veeam "$(program "$1")"
 	is "$code" "$3" "$1: ssh ends with $2, we with $3"
 	like "$(log)" "error: $1: job $job, run $run: $4" 'the log says why'
@@ -245,11 +196,11 @@ ends veeam-unlock 143 1 'veeam-unlock was ended on the backup server'
 ends veeam-lock 200 1 'ssh.exe ended in a way that is not understood'
 ends veeam-unlock 1 1 'The lock could not be released'
 
-ini
+set_up
 FAKE_SSH_CODES='255 0' veeam "$(program veeam-lock)"
 is "$code $(calls)" '0 2' 'a connection that fails is tried again'
 like "$(log)" 'warning: attempt 1 of 3 failed, once more' 'and that is said'
-ini
+set_up
 FAKE_SSH_CODES='75 0' veeam "$(program veeam-lock)"
 is "$code $(calls)" '75 1' 'an answer is an answer'
 
@@ -259,15 +210,15 @@ is "$code $(calls)" '75 1' 'an answer is an answer'
 wrong()
 {
 	veeam "$(program veeam-lock)"
-	is "$code $([ -e "$record" ] && echo asked)" '3 ' "$1: exit code 3"
+	is "$code $(asked)" '3 ' "$1: exit code 3"
 	like "$out" "error: .*$2" 'which says what is wrong'
 	like "$err" "err:eventlog:.*$2" 'in the event log, too'
 }
-ini 'hots = x'
+set_up 'hots = x'
 wrong 'an unknown key' 'line 3: there is no key .*hots'
-ini $'user = \xe4'
+set_up $'user = \xe4'
 wrong 'no UTF-8' 'is not UTF-8'
-ini
+set_up
 printf 'user = x\0y\r\n' >> "$home/veeam-lock.ini"
 wrong 'a NUL byte' 'is not UTF-8'
 iconv -t UTF-16 <<< 'host = a' > "$home/veeam-lock.ini"
@@ -276,7 +227,7 @@ head -c 70000 /dev/zero | tr '\0' '#' > "$home/veeam-lock.ini"
 wrong 'a file without end' 'is too large'
 printf 'port = 1\r\n' > "$home/veeam-lock.ini"
 wrong 'no host' 'host is missing'
-ini 'ssh = nowhere.exe'
+set_up 'ssh = nowhere.exe'
 wrong 'no ssh.exe' 'install the OpenSSH client'
 rm "$home/veeam-lock.ini"
 wrong 'no settings' 'cannot be read'
@@ -285,18 +236,18 @@ check 'without settings the log is where they should be' \
 is "$(find "$WINEPREFIX/drive_c/ProgramData" -name '*asbackup*')" '' \
 	'never where everybody can write: it could be a link by then'
 mkdir "$home/veeam-lock.log.d"
-ini 'log = veeam-lock.log.d'
+set_up 'log = veeam-lock.log.d'
 veeam "$(program veeam-lock)"
 is "$code" 0 'no log is no reason to fail'
 like "$out" 'cannot write to .*veeam-lock\.log\.d.*the key log' 'but is said'
 
-ini
+set_up
 printf '\xef\xbb\xbf' | cat - "$home/veeam-lock.ini" > "$tmp/bom"
 cp "$tmp/bom" "$home/veeam-lock.ini"
 veeam "$(program veeam-lock)"
 is "$code" 0 'a byte order mark is no mistake'
 
-ini
+set_up
 head -c 1100000 /dev/zero | tr '\0' 'x' > "$home/veeam-lock.log"
 veeam "$(program veeam-lock)"
 is "$(stat -c %s "$home/veeam-lock.log.1")" 1100000 'a large log makes room'
@@ -311,7 +262,7 @@ ssh_processes()
 		xargs -r grep -lzF "${tmp##*/}" 2> /dev/null
 }
 
-ini 'limit-seconds = 3'
+set_up 'limit-seconds = 3'
 began=$SECONDS
 FAKE_SSH_SAY='waiting for the copy' FAKE_SSH_HANG=1 veeam "$(program veeam-lock)"
 took=$((SECONDS - began))
@@ -323,7 +274,7 @@ like "$(log)" 'waiting for the copy.*error: .*No answer before limit-seconds' \
 is "$(ssh_processes)" '' 'neither ssh nor what it started is left'
 
 # Veeam ends the script: ssh must not wait on alone.
-ini 'limit-seconds = 60'
+set_up 'limit-seconds = 60'
 FAKE_SSH_HANG=1 timeout -k 5 60 "$wine" "$home/veeam-lock.exe" --job x --run y \
 	> "$tmp/out" 2>&1 < /dev/null &
 victim=$!
@@ -344,6 +295,4 @@ kill -KILL "${pid:-$victim}"
 wait "$victim" 2> /dev/null
 gone() { [ -z "$(ssh_processes)" ]; }
 check 'when we are killed, ssh ends with us' until_true 20 gone
-
-. tests/windows/wine_cmd.sh
 finish
