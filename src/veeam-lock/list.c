@@ -88,17 +88,23 @@ static int gather_old(struct view *v, struct err *err)
 	return r;
 }
 
+/* As it is as soon as somebody reaps: a copy that died while it waited is
+ * none, a pre-job script that did leaves a job that runs. */
+static int kind_of(const struct lease_entry *e)
+{
+	if (e->kind == LEASE_ENTRY_LEASE)
+		return e->verdict == LEASE_LIVE ? LEASE_ENTRY_LEASE : -1;
+	if (e->is_alive)
+		return (int)e->kind;
+	return e->kind == LEASE_ENTRY_JOB ? LEASE_ENTRY_LEASE : -1;
+}
+
 static size_t count(const struct view *v, int kind)
 {
 	size_t n = kind == LEASE_ENTRY_LEASE ? v->old.len : 0;
 
-	for (size_t i = 0; i < v->len; i++) {
-		const struct lease_entry *e = &v->entries[i];
-
-		if ((int)e->kind == kind &&
-		        (kind != LEASE_ENTRY_LEASE || e->verdict == LEASE_LIVE))
-			n++;
-	}
+	for (size_t i = 0; i < v->len; i++)
+		n += kind_of(&v->entries[i]) == kind;
 	return n;
 }
 
@@ -134,9 +140,12 @@ static void print_jobs(const struct view *v)
 {
 	char name[300];
 
-	if (v->old.len == 0 && count(v, LEASE_ENTRY_LEASE) == 0)
-		return;
-	printf("%s\n", _("Veeam jobs that run:"));
+	bool any = v->old.len > 0;
+
+	for (size_t i = 0; i < v->len; i++)
+		any |= v->entries[i].kind == LEASE_ENTRY_LEASE;
+	if (any)
+		printf("%s\n", _("Veeam jobs that run:"));
 	for (size_t i = 0; i < v->len; i++)
 		if (v->entries[i].kind == LEASE_ENTRY_LEASE)
 			print_lease(v, &v->entries[i]);
@@ -159,6 +168,15 @@ static void print_copy(const struct view *v)
 		printf("%s\n", _("A backup copy is running."));
 }
 
+static const char *dead_note(const struct lease_entry *e)
+{
+	if (e->is_alive)
+		return "";
+	return e->kind == LEASE_ENTRY_JOB
+	               ? _(", its script was killed: counts as running")
+	               : _(", has died");
+}
+
 static void print_queue(const struct view *v)
 {
 	bool first = true;
@@ -178,7 +196,7 @@ static void print_queue(const struct view *v)
 		                ? _("  copy to %s  since %s%s\n")
 		                : _("  Veeam job %s  since %s%s\n"),
 		        name, clock_local(since, e->record.taken),
-		        e->is_alive ? "" : _(", has died"));
+		        dead_note(e));
 	}
 }
 

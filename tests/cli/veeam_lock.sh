@@ -74,6 +74,25 @@ lock --job first > out
 is "$?" 0 'a lock'
 unlock --all
 
+# --- what is shown of the dead --------------------------------------------------
+
+# ticket KIND: one that nobody stands behind.
+ticket() { : > "$locks/queue/00000000000000000007.$1.0123456789abcdef"; }
+
+ticket c
+lock --list > out
+like "$(cat out)" 'copy to .*, has died' 'a copy that died while it waited'
+like "$(cat out)" 'Nobody holds a lock' 'a copy that died does not start'
+rm "$locks/queue"/*
+ticket j
+lock --list > out
+like "$(cat out)" 'was killed: counts as running' 'a script that was killed'
+like "$(cat out)" 'a copy would wait' 'a script that was killed: the copy waits'
+lock --clean > out
+lock --list > out
+like "$(cat out)" 'Veeam jobs that run' 'a script that was killed: a lease'
+unlock --all
+
 # --- told to end ----------------------------------------------------------------
 
 # It waits for the lock NAME in the kernel.

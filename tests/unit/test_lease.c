@@ -138,18 +138,18 @@ static void everything_is_shown(void **s)
 	assert_int_equal(lease_open_existing(&only, path, DAY_S, &err), 0);
 	assert_true(lease_is_copying(&only));
 	assert_int_equal(list(&only), 0);
-	assert_string_equal(shown, "lease:torn one::live:0:\n"
-	                           "job:a b:1:live:1:ra\n"
+	assert_string_equal(shown, "job:a b:1:live:1:ra\n"
 	                           "copy:copy::live:2:ra\n"
 	                           "job:c:2:live:3:ra\n"
 	                           "job:dead:9:live:4:r\n"
-	                           "job:::live:9:\n");
+	                           "job:::live:9:\n"
+	                           "lease:torn one::live:0:\n");
 	/* Nothing was reaped by that. */
 	assert_true(scratch_has(path, "untouched"));
 	assert_int_equal(count("queue"), 5);
 	stop_at = 1;
 	assert_int_equal(list(&only), 5);
-	assert_string_equal(shown, "lease:torn one::live:0:\n");
+	assert_string_equal(shown, "job:a b:1:live:1:ra\n");
 	stop_at = 3;
 	assert_int_equal(list(&only), 5);
 	stop_at = 0;
@@ -160,7 +160,7 @@ static void everything_is_shown(void **s)
 	old.taken_boot_ms = 0;
 	assert_int_equal(lease_job_force(&only, &old, &err), 1);
 	assert_int_equal(list(&only), 0);
-	assert_true(str_starts(shown, "lease:old:3:expired:0:r\njob:"));
+	assert_true(str_ends(shown, "\nlease:old:3:expired:0:r\n"));
 	assert_int_equal(lease_clean(&a, &err), 0);
 	assert_int_equal(list(&only), 0);
 	assert_null(strstr(shown, "lease:old"));
@@ -205,6 +205,32 @@ static void what_has_gone_is_not_shown(void **s)
 	/* and it is no script that was killed */
 	assert_int_equal(copy_verdict(&copy), 0);
 	(void)close(fd);
+	lease_close(&a);
+	lease_close(&copy);
+}
+
+/* Its turn comes while it is looked at. */
+static void let_in(void)
+{
+	assert_int_equal(job_try(&leaver, "leaver", ""), 0);
+}
+
+static void who_is_let_in_is_shown(void **s)
+{
+	struct lease copy = open_lease(), a = open_lease();
+	int fd = copy_begin(&copy);
+
+	(void)s;
+	assert_int_equal(job_queue(&a, "first", ""), 1);
+	leaver = open_lease();
+	assert_int_equal(job_queue(&leaver, "leaver", ""), 1);
+	(void)close(fd);
+	before_flock = let_in;
+	stop_at = 0;
+	assert_int_equal(list(&copy), 0);
+	assert_string_equal(
+	        shown, "job:first::live:1:ra\nlease:leaver::live:0:r\n");
+	lease_close(&leaver);
 	lease_close(&a);
 	lease_close(&copy);
 }
@@ -277,6 +303,7 @@ int main(void)
 	        TEST(nowhere),
 	        TEST(everything_is_shown),
 	        TEST(what_has_gone_is_not_shown),
+	        TEST(who_is_let_in_is_shown),
 	        TEST(gone_before_it_is_read),
 	        TEST(giving_up_is_not_dying),
 	};

@@ -157,9 +157,11 @@ int lease_list(struct lease *l,
         struct err *err)
 {
 	struct listing a = {.l = l, .fn = fn, .arg = arg};
-	int r = lease_file_each(l, list_lease, &a, err);
+	/* In this order: a ticket becomes a lease, never the other way round.
+	 */
+	int r = ticket_each(l->dir.queue_fd, list_ticket, &a, err);
 
-	return r != 0 ? r : ticket_each(l->dir.queue_fd, list_ticket, &a, err);
+	return r != 0 ? r : lease_file_each(l, list_lease, &a, err);
 }
 
 int lease_clean(struct lease *l, struct err *err)

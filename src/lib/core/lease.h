@@ -145,8 +145,9 @@ struct lease_entry {
 	bool is_alive;  /* a ticket: somebody waits with it */
 	uint64_t place; /* a ticket: its place in the queue */
 };
-/* Everything as it is now, leases first, then the queue in its order; reaps
- * nothing.  @fn returns 0 to go on. */
+/* Everything as it is now, the queue in its order, then the leases; reaps
+ * nothing.  Who is let in meanwhile may be there twice, but not be missing.
+ * @fn returns 0 to go on. */
 int lease_list(struct lease *l,
         int (*fn)(const struct lease_entry *e, void *arg), void *arg,
         struct err *err) _must_check_;
