@@ -77,6 +77,13 @@ static void tell_wait(const struct taking *t)
 		printf(_("A backup copy comes first; the Veeam job %s waits "
 		         "for it, at most %s.\n"),
 		        t->job, limit);
+	/* Perhaps for ever, if it was not for our limit: of a run without an
+	 * id nobody knows whether it is over. */
+	if (lease_job_is_held(&t->lease, t->rec.job))
+		printf(_("The copy waits for a lock that the job %s has "
+		         "already. If that is left over from a run that has "
+		         "ended, call veeam-unlock for it.\n"),
+		        t->job);
 	fflush(stdout);
 }
 

@@ -93,6 +93,30 @@ lock --list > out
 like "$(cat out)" 'Veeam jobs that run' 'a script that was killed: a lease'
 unlock --all
 
+# --- a run that may be another ----------------------------------------------------
+
+# The earlier run was never unlocked, the copy waits for it, and the next run
+# behind the copy, but not for longer than it waits for anything.
+lock --job nightly > out
+ticket c
+hold queue/00000000000000000007.c.0123456789abcdef
+lock_start --job nightly
+check 'the lock of an earlier run is there: who waits for what is told' \
+	until_true 10 grep -q 'copy waits for a lock .* nightly has' out
+unlock --job nightly
+end "$hold_pid"
+lock_wait
+is "$code" 0 'and what helps: unlocked, copied, locked'
+hold queue/00000000000000000007.c.0123456789abcdef
+lock --job nightly --wait 0 > out
+is "$?" 0 'nobody helps: it has its lock when its time is over'
+check 'nobody helps: for nobody copies' listed '.leases[0].job == "nightly" and
+	(.leases[0].forced | not) and .queue[0].kind == "copy"'
+lock --job other --wait 0 > out
+unlike "$(cat out)" 'waits for a lock' 'another job: nothing of that'
+end "$hold_pid"
+unlock --all
+
 # --- told to end ----------------------------------------------------------------
 
 # It waits for the lock NAME in the kernel.

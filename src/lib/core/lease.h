@@ -123,6 +123,9 @@ int lease_job_try(struct lease *l, const struct lease_record *rec,
 int lease_job_force(struct lease *l, const struct lease_record *rec,
         struct err *err) _must_check_;
 
+/* It has a lease, of whichever run. Without the gate, for people. */
+bool lease_job_is_held(const struct lease *l, const char *job);
+
 enum lease_released {
 	LEASE_RELEASED,
 	LEASE_RELEASED_FORCED, /* the job may have run beside a copy */

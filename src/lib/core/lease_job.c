@@ -135,6 +135,14 @@ int lease_job_try(
 	return gate < 0 ? gate : decide(l, rec, err);
 }
 
+bool lease_job_is_held(const struct lease *l, const char *job)
+{
+	char name[LEASE_NAME_MAX];
+
+	return faccessat(l->dir.lease_fd, lease_record_name(name, job), F_OK,
+	               AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* --- V4 ---------------------------------------------------------------------
  */
 
