@@ -36,7 +36,7 @@ ntfs_disk()
 	disks "$d_uuid,disk@example.org"
 }
 
-# driver: the process of this test's driver. drivers: all of them.
+# The process of this test's driver.
 driver() { pgrep -f "^/[a-z/]*/ntfs-3g .* $d_dev " | tail -n 1; }
 no_driver() { [ -z "$(driver)" ]; }
 

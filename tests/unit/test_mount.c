@@ -290,6 +290,7 @@ static void test_covered(void **state)
 	assert_int_equal(mount("none", target, "tmpfs", 0, NULL), 0);
 	assert_false(mount_is_done(&req));
 	assert_int_equal(mount_verify(&req, NULL, &err), -EIO);
+	assert_non_null(strstr(err.action, target));
 	assert_int_equal(umount2(target, 0), 0);
 	assert_true(mount_is_done(&req));
 	detach();

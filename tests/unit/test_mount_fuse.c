@@ -273,6 +273,55 @@ static void test_waits(void **state)
 	waits("head -c 1000000 /dev/zero; exec sleep 1000");
 }
 
+static int fails(
+        const char *script, struct mount_fuse_options *opt, struct err *err)
+{
+	bool killed = true;
+	int r;
+
+	*err = ERR_INIT;
+	opt->ret_killed = &killed;
+	r = start_with(ntfs_fake_driver(&d, script), false, opt, err);
+	assert_false(killed);
+	assert_null(driver);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	return r;
+}
+
+/* What is made of its exit code, and of what it says. */
+static void test_explains(void **state)
+{
+	static const struct {
+		const char *script;
+		int code;
+		const char *message, *action;
+	} cases[] = {
+	        {"exit 12", -EUCLEAN, "exit code 12", "chkdsk"},
+	        {"echo bad; exit 13", -EUCLEAN, "(bad)", "chkdsk"},
+	        {"exit 18", -EUCLEAN, "exit code 18", "chkdsk"},
+	        {"exit 14", -EUCLEAN, "hibernates", "chkdsk"},
+	        {"exit 15", -EUCLEAN, "hibernates", "chkdsk"},
+	        {"exit 16", -EBUSY, "in use", "fuser -v /dev/loop"},
+	        {"exit 21", -EIO, "exit code 21", "modprobe fuse"},
+	        {"echo why >&2; exit 1", -EIO, "why", "modprobe fuse"},
+	        {"exit 0", -EIO, "exit code 0", "modprobe fuse"},
+	};
+	struct mount_fuse_options opt = {
+	        .confine = confine_nothing, .timeout_ms = 30000};
+	struct err err;
+
+	(void)state;
+	NEED_NTFS(&d);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(
+		        fails(cases[i].script, &opt, &err), cases[i].code);
+		if (!strstr(err.message, cases[i].message) ||
+		        !strstr(err.action, cases[i].action))
+			fail_msg("%s: %s; %s", cases[i].script, err.message,
+			        err.action);
+	}
+}
+
 static void test_find(void **state)
 {
 	struct err err = ERR_INIT;
@@ -371,6 +420,7 @@ int main(void)
 	        TEST(test_not_ntfs),
 	        TEST(test_unsafe),
 	        TEST(test_waits),
+	        TEST(test_explains),
 	        TEST(test_find),
 	        TEST(test_complaint),
 	        TEST(test_forbid),

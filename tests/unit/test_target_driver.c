@@ -138,6 +138,18 @@ static void test_good(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static void test_replaced(void **state)
+{
+	(void)state;
+	NEED_MOUNT();
+	assert_int_equal(mount_id_of(t.root_fd, &t.id), 0);
+	assert_int_equal(target_check(&t, &err), 0);
+	t.id.devno++;
+	assert_int_equal(target_check(&t, &err), -ENODEV);
+	assert_non_null(strstr(err.meaning, "NOT complete"));
+	assert_non_null(strstr(err.action, t.mountpoint));
+}
+
 /* An error that somebody has heard of before the end is not forgotten. */
 static void test_failed_before(void **state)
 {
@@ -292,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        TEST(test_good),
+	        TEST(test_replaced),
 	        TEST(test_failed_before),
 	        TEST(test_dead),
 	        TEST(test_guard),

@@ -253,6 +253,18 @@ bool target_is_in_use(const struct target *t)
 	       1;
 }
 
+static int explain_replaced(const struct target *t, struct err *err)
+{
+	err_set(err, -ENODEV, _("the disk %s is no longer what was mounted"),
+	        t->disk.device);
+	err_meaning(err, "%s", _("The copy on the disk is NOT complete."));
+	err_action(err,
+	        _("Another program seems to mount and unmount there: end it "
+	          "and try again; \"findmnt %s\" shows what is mounted."),
+	        t->mountpoint);
+	return -ENODEV;
+}
+
 int target_check(const struct target *t, struct err *err)
 {
 	struct mount_id now;
@@ -285,9 +297,7 @@ int target_check(const struct target *t, struct err *err)
 		return 0;
 	if (mount_id_of(t->root_fd, &now) < 0 || now.devno != t->id.devno ||
 	        now.mnt_id != t->id.mnt_id)
-		return err_set(err, -ENODEV,
-		        _("the disk %s is no longer what was mounted"),
-		        t->disk.device);
+		return explain_replaced(t, err);
 	return 0;
 }
 

@@ -152,8 +152,7 @@ static int verify(struct target *t, struct err *err)
 	if ((above.mnt_id == t->id.mnt_id && above.devno == t->id.devno) ||
 	        mount_find(t->disk.device, t->disk.devno, where,
 	                sizeof where) != 1)
-		return err_set(err, -EIO, _("%s was not mounted on %s"),
-		        t->disk.device, t->mountpoint);
+		return mount_replaced(t->disk.device, t->mountpoint, err);
 	return 0;
 }
 
@@ -175,6 +174,21 @@ static int open_root(struct target *t, struct err *err)
 		return err_sys(
 		        err, t->dest_fd, _("cannot open %s"), t->mountpoint);
 	return 0;
+}
+
+/* What mounting cannot know. */
+static int not_mounted(const struct target *t, int r, struct err *err)
+{
+	if (disk_check_after(&t->disk, r) == DISK_GONE) {
+		r = target_check(t, err);
+		err_meaning(err, "%s", _("Nothing was copied."));
+	}
+	if (r == -ETIMEDOUT)
+		err_action(err, "%s",
+		        _("Unplug the disk, plug it in again, try another "
+		          "cable or port; \"dmesg\" shows what the kernel "
+		          "says."));
+	return r;
 }
 
 static int attach(struct target *t, bool read_only, struct err *err)
@@ -209,7 +223,7 @@ static int attach(struct target *t, bool read_only, struct err *err)
 		        missing ? missing : "");
 	}
 	if (r < 0)
-		return r;
+		return not_mounted(t, r, err);
 	t->mounted = true;
 	t->mounted_read_only = read_only;
 	if (reply.missing[0])

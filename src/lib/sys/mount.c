@@ -136,6 +136,19 @@ int mount_damaged(
 	return -EUCLEAN;
 }
 
+int mount_busy(const struct mount_request *req, struct err *err)
+{
+	err_set(err, -EBUSY, _("%s is in use"), req->device);
+	err_meaning(err, "%s",
+	        _("Somebody else may be writing to it, so nothing was "
+	          "copied."));
+	err_action(err,
+	        _("Find the program that uses it (\"fuser -v %s\"), end it "
+	          "and try again."),
+	        req->device);
+	return -EBUSY;
+}
+
 static int explain(const struct mount_request *req, int e, struct err *err)
 {
 	switch (e) {
@@ -147,7 +160,7 @@ static int explain(const struct mount_request *req, int e, struct err *err)
 	case EBADMSG:
 		return mount_damaged(req, err_text(e), err);
 	case EBUSY:
-		return err_set(err, -EBUSY, _("%s is in use"), req->device);
+		return mount_busy(req, err);
 	case EROFS:
 	case EACCES:
 		err_set(err, -EROFS, _("%s cannot be written"), req->device);
@@ -250,6 +263,30 @@ bool mount_is_done(const struct mount_request *req)
 	return tb && options_of(tb, req) != NULL;
 }
 
+int mount_replaced(const char *device, const char *target, struct err *err)
+{
+	err_set(err, -EIO, _("%s was not mounted on %s"), device, target);
+	err_action(err,
+	        _("Another program seems to mount and unmount there: end it "
+	          "and try again; \"findmnt %s\" shows what is mounted."),
+	        target);
+	return -EIO;
+}
+
+static int is_unsafe(
+        const struct mount_request *req, const char *option, struct err *err)
+{
+	err_set(err, -EIO, _("%s was mounted without %s"), req->device, option);
+	err_meaning(err, "%s",
+	        _("A disk that somebody has prepared could harm this system, "
+	          "so nothing was copied."));
+	err_action(err, "%s",
+	        _("Another program seems to change how it is mounted: end it "
+	          "and try again. If there is none, use a disk with another "
+	          "file system."));
+	return -EIO;
+}
+
 /* What the kernel really made of the options. */
 int mount_verify(const struct mount_request *req, const char **ret_missing,
         struct err *err)
@@ -259,13 +296,10 @@ int mount_verify(const struct mount_request *req, const char **ret_missing,
 	const char *options = tb ? options_of(tb, req) : NULL;
 
 	if (!options)
-		return err_set(err, -EIO, _("%s was not mounted on %s"),
-		        req->device, req->target);
+		return mount_replaced(req->device, req->target, err);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 		if (mnt_optstr_get_option(options, wanted[i], NULL, NULL) != 0)
-			return err_set(err, -EIO,
-			        _("%s was mounted without %s"), req->device,
-			        wanted[i]);
+			return is_unsafe(req, wanted[i], err);
 	if (ret_missing &&
 	        mnt_optstr_get_option(options, "nosymfollow", NULL, NULL) != 0)
 		*ret_missing = "nosymfollow";

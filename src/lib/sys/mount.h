@@ -34,8 +34,9 @@ struct mount_request {
  * /etc/fstab are not consulted.  A kernel without nosymfollow (before 5.10)
  * mounts without; *ret_missing (may be NULL) then is "nosymfollow".
  * The options are read back from mountinfo.
- * 0; -EBUSY; -ENODEV unknown file system type; -EROFS; -EUCLEAN and -EINVAL
- * damaged or dirty; each with a sentence and what to do.
+ * 0; -EBUSY; -ENODEV unknown file system type; -EROFS; -EUCLEAN damaged or
+ * dirty; -EPERM; -EIO somebody else changes it; each with a sentence and what
+ * to do; others.
  */
 int mount_attach(const struct mount_request *req, const char **ret_missing,
         struct err *err) _must_check_;
@@ -44,6 +45,9 @@ int mount_damaged(
         const struct mount_request *req, const char *why, struct err *err);
 /* An NTFS volume that must be checked by Windows first. -EUCLEAN. */
 int mount_unclean(const char *device, struct err *err);
+/* @device is not, or no longer, what is seen on @target: -EIO, with what to
+ * do. */
+int mount_replaced(const char *device, const char *target, struct err *err);
 /* What would mount it, in dst: the kernel's name of a file system, or the path
  * of a program.  -ENODEV: nothing. Looks only; device and fstype are used. */
 int mount_driver_of(const struct mount_request *req, char *dst, size_t size,

@@ -199,22 +199,22 @@ static int explain(const struct mount_fuse *m, const struct mount_request *req,
 	char said[300], how[200];
 
 	mount_fuse_complaint(m->said, m->len, said, sizeof said);
+	(void)proc_describe(how, sizeof how, res);
 	switch (res->exit_code) {
 	case 12:
 	case 13:
 	case 18:
-		return mount_damaged(req, said, err);
+		return mount_damaged(req, said[0] ? said : how, err);
 	case 14:
 	case 15:
 		return mount_unclean(req->device, err);
 	case 16:
-		return err_set(err, -EBUSY, _("%s is in use"), req->device);
+		return mount_busy(req, err);
 	default:
 		break;
 	}
 	err_set(err, -EIO, _("%s cannot be mounted: the driver %s %s%s%s"),
-	        req->device, "ntfs-3g", proc_describe(how, sizeof how, res),
-	        said[0] ? ": " : "", said);
+	        req->device, "ntfs-3g", how, said[0] ? ": " : "", said);
 	err_action(err, "%s",
 	        _("Look whether the kernel has FUSE (\"modprobe fuse\"), or "
 	          "use a disk with ext4 or XFS."));

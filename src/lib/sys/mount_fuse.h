@@ -5,7 +5,7 @@
  *	mount_fuse_find("ntfs", &path, err)        is it installed?
  *	mount_fuse_start(path, &req, ..., &m, err) until it is mounted
  *	... mount_detach(req.target, err) ...
- *	mount_fuse_end(m, limit, &verdict, err)    what became of it
+ *	mount_fuse_end(m, limit_ms, err)           what became of it
  *
  * The driver is a child of the calling process and dies with it.  What it says
  * is kept: neither its exit code nor umount(2) tell of a write that failed
@@ -48,9 +48,8 @@ struct mount_fuse_options {
  * Starts the driver and waits until @req is mounted, with the options of
  * mount_attach().  A volume that can only be mounted read-only is refused when
  * @req is not.
- * 0 and *ret; -EUCLEAN damaged, or not unmounted well; -EROFS; -EBUSY;
- * -ETIMEDOUT; -ECANCELED; others.  Nothing is mounted and no driver is left
- * then.
+ * 0 and *ret; -EUCLEAN damaged, or not unmounted well; -EBUSY; -ETIMEDOUT;
+ * -ECANCELED; others.  Nothing is mounted and no driver is left then.
  */
 int mount_fuse_start(const char *path, const struct mount_request *req,
         const struct mount_fuse_options *opt, struct mount_fuse **ret,

@@ -18,6 +18,9 @@ bool mount_is_done(const struct mount_request *req);
 int mount_verify(const struct mount_request *req, const char **ret_missing,
         struct err *err);
 
+/* It is in use: -EBUSY, with what to do. */
+int mount_busy(const struct mount_request *req, struct err *err);
+
 /* No driver for it: -ENODEV, with what to do. */
 int mount_unknown(const struct mount_request *req, struct err *err);
 
