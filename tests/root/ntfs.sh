@@ -171,7 +171,8 @@ done
 settle
 mount -o remount,size=30m "$thin"
 asb
-bad 'a disk that loses data' '18 15 19'
+# The flush finds it, or rsync when the flush beside the copy was quicker.
+bad 'a disk that loses data' '18 15'
 unlike "$(status .state)" succeeded 'a disk that loses data: not good'
 detach "$d_dev"
 mount -o remount,size=400m "$thin"
@@ -181,7 +182,7 @@ ntfs_disk
 : > "$src/Job A/"$'bad\xff'
 settle
 asb
-failed_with '15 16' 'a name that is no UTF-8'
+failed_with 15 'a name that is no UTF-8'
 is "$(dirty)" 0000 'a name that is no UTF-8: the volume is clean'
 check 'a name that is no UTF-8: no driver is left' no_driver
 detach "$d_dev"
@@ -193,7 +194,7 @@ asb_start
 await_run "$copying"
 kill -KILL "$(driver)"
 asb_wait
-bad 'a driver that is killed' '15 18'
+bad 'a driver that is killed' 15
 detach "$d_dev"
 
 # It hangs: in the middle, and at the end.
@@ -206,7 +207,7 @@ kill -STOP "$(driver)"
 began=$SECONDS
 asb_wait
 check 'a driver that hangs: in time' [ $((SECONDS - began)) -lt 60 ]
-bad 'a driver that hangs' '15 18'
+bad 'a driver that hangs' 15
 detach "$d_dev"
 
 # We are killed: alone, with all children at once, and with a driver that
@@ -251,7 +252,8 @@ await_run "$copying"
 kill -KILL "$asb_pid"
 asb_wait
 until_true 10 no_driver
-check 'a visible mount: it is still there' grep -q fuseblk /proc/self/mountinfo
+check 'a visible mount: it is still there' \
+	grep -q " fuseblk $d_dev " /proc/self/mountinfo
 asb
 failed_with 13 'a visible mount, the next run'
 like "$err" 'still mounted.*chkdsk' 'a visible mount: it is taken away'
