@@ -34,7 +34,8 @@ struct taking {
 	int64_t began_ms;
 	int64_t limit_ms; /* of the wait */
 	int limit_code;   /* the exit code when it is over */
-	bool is_unheard;  /* whoever called us has gone meanwhile */
+	bool is_wait_mailed;
+	bool is_unheard; /* whoever called us has gone meanwhile */
 	struct err err;
 };
 
@@ -112,11 +113,12 @@ static char *mail_text(const struct err *err)
 	return buf_take(&b);
 }
 
-static void send_mail(const struct taking *t)
+/* @subject is freed. */
+static void send_mail(
+        const struct taking *t, char *subject, const struct err *what)
 {
-	_cleanup_free_ char *subject =
-	        str_printf(_("asbackup: no lock for the Veeam job %s"), t->job);
-	_cleanup_free_ char *body = mail_text(&t->err);
+	_cleanup_free_ char *owned = subject;
+	_cleanup_free_ char *body = mail_text(what);
 	struct mailer_message m = {.subject = subject, .body = body};
 	struct err err = ERR_INIT;
 
@@ -126,10 +128,38 @@ static void send_mail(const struct taking *t)
 		log_show_err(LOG_LEVEL_WARNING, &err);
 }
 
+/* Once, when it has waited for long. */
+static void mail_wait(struct taking *t, int64_t waited_ms)
+{
+	struct err err = ERR_INIT;
+	char waited[32], left[32];
+
+	if (t->is_wait_mailed ||
+	        waited_ms < t->s->wait_mail_minutes * 60 * 1000)
+		return;
+	t->is_wait_mailed = true;
+	err_set(&err, -EBUSY,
+	        _("the Veeam job %s has waited %s for a backup copy"), t->job,
+	        text_duration(waited, waited_ms));
+	err_meaning(&err,
+	        _("It has not begun. If the copy does not end, it gives up in "
+	          "%s."),
+	        text_duration(left, t->limit_ms - waited_ms));
+	err_action(&err, "%s",
+	        _("See how far the copy is: asbackup status; veeam-lock "
+	          "--list."));
+	send_mail(t,
+	        str_printf(_("asbackup: the Veeam job %s waits for a copy"),
+	                t->job),
+	        &err);
+}
+
 static int refused(const struct taking *t, int code)
 {
 	log_show_err(LOG_LEVEL_ERR, &t->err);
-	send_mail(t);
+	send_mail(t,
+	        str_printf(_("asbackup: no lock for the Veeam job %s"), t->job),
+	        &t->err);
 	return code;
 }
 
@@ -171,6 +201,7 @@ static int wait_for_copy(struct taking *t)
 		r = lease_job_try(&t->lease, &t->rec, &t->err);
 		if (r <= 0)
 			return r;
+		mail_wait(t, now - t->began_ms);
 		if (now - told >= TELL_MS) {
 			tell_still(t);
 			told = now;

@@ -68,6 +68,10 @@ listed()
 {
 	"$lock_program" --config "$config" --list --json | jq -e "$1" > /dev/null
 }
+mail_of()
+{
+	/usr/bin/python3 "$ASBACKUP_SRC/tests/root/world.py" mail "$1"
+}
 unlock() { "$unlock_program" --config "$config" "$@" > /dev/null 2>&1; }
 
 lock --job first > out
@@ -240,6 +244,20 @@ else
 		'.leases[0].job == "slow" and .leases[0].forced'
 	check 'script-limit-minutes: a mail' grep -rlq 'slow' "$spool"
 	unlock --all
+	settings 'script-limit-minutes = 9' 'wait-mail-minutes = 2' \
+		'wait-for-backup-minutes = 4'
+	fast --job tired > out
+	is "$?" 75 'wait-mail-minutes: nothing changes'
+	is "$(grep -rl '^Subject:.*tired waits for a copy' "$spool" |
+		wc -l)" 1 'wait-mail-minutes: one mail'
+	like "$(mail_of "$(grep -rl 'tired waits' "$spool")")" \
+		'has waited 2 min.*gives up in [12] min.*asbackup status' \
+		'wait-mail-minutes: how long, how long it goes on, what to do'
+	settings 'script-limit-minutes = 9' 'wait-mail-minutes = 5' \
+		'wait-for-backup-minutes = 2'
+	fast --job quick > out
+	unlike "$(cat "$spool"/*.eml)" 'quick waits for a copy' \
+		'wait-mail-minutes: not before'
 	settings 'script-limit-minutes = 3' 'wait-for-backup-minutes = 2'
 	fast --job patient > out
 	is "$?" 75 'a wait that ends before: 75'

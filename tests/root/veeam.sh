@@ -83,8 +83,18 @@ copy_waits()
 	like "$err" 'veeam-lock --list' "$what: where to look"
 	head -c 20000 /dev/urandom > "$src/Job A/new.vib"
 	settle
+	conf VEEAM wait-mail-minutes 0
+	mails_before=$(mail_count)
 	asb_start
 	check "$what: the status says waiting" asb_until has_waiting 'Täglich 1'
+	check "$what: is mailed when it takes too long" \
+		until_true 10 eval '(($(mail_count) == mails_before + 2))'
+	like "$(mail -1)" 'Subject: [^'$'\n'']*copy still waits for Veeam' \
+		"$what: the mail says so"
+	mailed 'Täglich 1' "$what: the mail names the job"
+	mailed 'another (8 h 00|7 h 59) min' "$what: the mail tells how long it waits"
+	mailed 'veeam-unlock' "$what: the mail tells what to do"
+	conf VEEAM wait-mail-minutes
 	lock --list
 	is "$code" 0 "$what: --list"
 	like "$out" 'Täglich 1, r 1' "$what: --list names job and run"
@@ -98,6 +108,7 @@ copy_waits()
 	is "$code" 0 "$what: the job has ended"
 	asb_wait
 	run_is_good "$d_dev" "$what: then it runs"
+	is "$(mail_count)" "$((mails_before + 3))" "$what: one mail, not more"
 	unlock --job 'Täglich 1'
 	is "$code" 0 "$what: unlocked twice is no error"
 	like "$err" 'had no lock' "$what: but a note"

@@ -278,6 +278,24 @@ static void terminal(void **state)
 	assert_string_equal(text, "Do NOT unplug the disk.\n");
 }
 
+/* --- a wait that takes long ---------------------------------------------- */
+
+static void waiting_names_the_jobs(void **state)
+{
+	(void)state;
+	assert_int_equal(strv_add(&st.waiting_for, "daily"), 0);
+	assert_int_equal(strv_add(&st.waiting_for, HOSTILE), 0);
+	text = report_body_wait(&st, 3 * 3600000, 5 * 3600000);
+	assert_non_null(strstr(text, "waiting for 3 h"));
+	assert_non_null(strstr(text, "another 5 h"));
+	assert_non_null(strstr(text, "\n  daily\n"));
+	assert_null(strstr(text, "\nBcc:"));
+	assert_null(strchr(text, '\033'));
+	assert_non_null(strstr(text, "veeam-unlock"));
+	assert_non_null(strstr(text, "Office A"));
+	assert_non_null(strstr(subject(REPORT_WAIT), "still waits for Veeam"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -293,6 +311,7 @@ int main(void)
 	        T(clock_set_back),
 	        T(start),
 	        T(terminal),
+	        T(waiting_names_the_jobs),
 	};
 
 	log_init(LOG_LEVEL_ERR);

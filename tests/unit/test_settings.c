@@ -163,6 +163,7 @@ static void test_defaults(void **state)
 	assert_int_equal(s->wait_for_backup_minutes, 480);
 	assert_int_equal(s->lease_hours, 24);
 	assert_int_equal(s->script_limit_minutes, 8);
+	assert_int_equal(s->wait_mail_minutes, 180);
 	assert_false(s->debug);
 }
 

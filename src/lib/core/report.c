@@ -31,6 +31,8 @@ static const char *subject_result(
 {
 	if (kind == REPORT_START)
 		return _("copy begins");
+	if (kind == REPORT_WAIT)
+		return _("copy still waits for Veeam");
 	if (st->skipped)
 		return _("copy skipped");
 	if (st->state != STATUS_SUCCEEDED)
@@ -182,6 +184,33 @@ static void start_body(struct buf *b, const struct status *st)
 	buf_adds(b, _("Source: "));
 	add_text(b, st->source);
 	buf_addc(b, '\n');
+}
+
+char *report_body_wait(
+        const struct status *st, int64_t waited_ms, int64_t left_ms)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	char waited[32], left[32];
+
+	buf_printf(&b,
+	        _("The copy has been waiting for %s. These Veeam jobs have a "
+	          "lock:\n"),
+	        text_duration(waited, waited_ms));
+	for (size_t i = 0; i < st->waiting_for.len; i++) {
+		buf_adds(&b, "  ");
+		add_text(&b, st->waiting_for.items[i]);
+		buf_addc(&b, '\n');
+	}
+	buf_printf(&b,
+	        _("Nothing is copied meanwhile. The copy begins when they have "
+	          "ended; if that takes more than another %s, it fails.\n"),
+	        text_duration(left, left_ms));
+	buf_adds(&b, _("If one of them is not running, its lock was left "
+	               "behind: \"veeam-lock --list\" shows it, "
+	               "\"veeam-unlock --job ID\" removes it.\n"));
+	buf_adds(&b, _("Leave the disk plugged in.\n"));
+	add_disk(&b, st);
+	return buf_take(&b);
 }
 
 char *report_body(

@@ -37,13 +37,15 @@ struct run {
 	struct ledger *ledger;
 	int64_t number; /* of this run */
 	struct manifest *manifest;
-	struct claim *claim; /* keeps Veeam out */
-	int64_t asked_ms;    /* when a waiting job was last looked for */
-	bool yielding;       /* one waits: the step ends, and is begun anew */
-	int yields;          /* how often that was so */
-	int run_lock_fd;     /* one run at a time on this machine */
-	int disk_dir_fd;     /* directory of the lock file on the disk */
-	int disk_lock_fd;    /* the lock file on the disk */
+	struct claim *claim;   /* keeps Veeam out */
+	int64_t asked_ms;      /* when a waiting job was last looked for */
+	bool yielding;         /* one waits: the step ends, and is begun anew */
+	int yields;            /* how often that was so */
+	int64_t wait_began_ms; /* for Veeam jobs */
+	bool wait_mailed;      /* that it takes so long */
+	int run_lock_fd;       /* one run at a time on this machine */
+	int disk_dir_fd;       /* directory of the lock file on the disk */
+	int disk_lock_fd;      /* the lock file on the disk */
 	char disk_lock_name[256];
 	struct marker marker; /* as found on the disk, then ours */
 	bool marker_written;
@@ -126,6 +128,8 @@ void run_log_rsync(struct run *r, const struct rsync_item *item);
 /* run_report.c: the mail at the start; the mail, the history and the hooks at
  * the end. */
 void run_announce(struct run *r);
+/* The mail about a wait that takes long. */
+void run_announce_wait(struct run *r, int64_t waited_ms, int64_t left_ms);
 void run_report(struct run *r);
 
 /* run_tail.c: always runs; returns the final exit code. */

@@ -21,7 +21,7 @@
 #include "core/report.h"
 
 /* A server that does not answer must not keep the copy waiting for long. */
-#define START_MAIL_TIMEOUT_MS 20000
+#define SHORT_MAIL_TIMEOUT_MS 20000
 
 /* Nobody has plugged anything in, or somebody else reports. */
 static bool is_silent(const struct run *r)
@@ -33,42 +33,60 @@ static bool is_silent(const struct run *r)
 	               r->err.code == -ENODEV);
 }
 
-static void send_report(struct run *r, enum report_kind kind)
+static void send_mail(struct run *r, const struct mailer_message *m)
 {
-	_cleanup_free_ char *subject = NULL, *body = NULL, *tail = NULL;
-	_cleanup_free_ char *log_path = NULL, *rsync_path = NULL;
-	struct attach_log logs[2];
-	struct mailer_message m = {
-	        .disk = r->target.conf,
-	        .timeout_ms = kind == REPORT_START ? START_MAIL_TIMEOUT_MS : 0,
-	};
 	struct err err = ERR_INIT;
 
-	tail = log_tail();
-	subject = report_subject(r->st, kind);
-	body = report_body(r->st, kind, tail);
-	log_path = precheck_log_path(r->s);
-	rsync_path = precheck_rsync_log_path(r->s);
-	if (!subject || !body || !log_path || !rsync_path) {
+	if (!m->subject || !m->body)
 		log_warn("%s", _("out of memory: no mail"));
-		return;
-	}
-	logs[0] = (struct attach_log){.path = log_path};
-	logs[1] = (struct attach_log){.path = rsync_path};
-	m.subject = subject;
-	m.body = body;
-	if (kind == REPORT_END) {
-		m.logs = logs;
-		m.logs_len = ARRAY_SIZE(logs);
-	}
-	if (mailer_send(r->s, &m, &err) < 0)
+	else if (mailer_send(r->s, m, &err) < 0)
 		status_warn(r->st, "%s", err.message);
+}
+
+static void send_end(struct run *r)
+{
+	_cleanup_free_ char *subject = report_subject(r->st, REPORT_END);
+	_cleanup_free_ char *tail = log_tail();
+	_cleanup_free_ char *body = report_body(r->st, REPORT_END, tail);
+	_cleanup_free_ char *log_path = precheck_log_path(r->s);
+	_cleanup_free_ char *rsync_path = precheck_rsync_log_path(r->s);
+	const struct attach_log logs[] = {
+	        {.path = log_path}, {.path = rsync_path}};
+	struct mailer_message m = {
+	        .disk = r->target.conf,
+	        .subject = subject,
+	        .body = body,
+	        .logs = logs,
+	        .logs_len = log_path && rsync_path ? ARRAY_SIZE(logs) : 0,
+	};
+
+	send_mail(r, &m);
+}
+
+/* While the run goes on. @body is freed. */
+static void send_short(struct run *r, enum report_kind kind, char *body)
+{
+	_cleanup_free_ char *subject = report_subject(r->st, kind);
+	_cleanup_free_ char *text = body;
+	struct mailer_message m = {
+	        .disk = r->target.conf,
+	        .timeout_ms = SHORT_MAIL_TIMEOUT_MS,
+	        .subject = subject,
+	        .body = text,
+	};
+
+	if (!is_silent(r))
+		send_mail(r, &m);
+}
+
+void run_announce_wait(struct run *r, int64_t waited_ms, int64_t left_ms)
+{
+	send_short(r, REPORT_WAIT, report_body_wait(r->st, waited_ms, left_ms));
 }
 
 void run_announce(struct run *r)
 {
-	if (!is_silent(r))
-		send_report(r, REPORT_START);
+	send_short(r, REPORT_START, report_body(r->st, REPORT_START, NULL));
 }
 
 static enum ledger_result result_of(const struct status *st)
@@ -184,5 +202,5 @@ void run_report(struct run *r)
 	write_history(r);
 	run_publish(r, true);
 	if (!is_silent(r))
-		send_report(r, REPORT_END);
+		send_end(r);
 }

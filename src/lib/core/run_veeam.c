@@ -40,6 +40,25 @@ static void on_wait(const struct strv *names, void *arg)
 	run_publish(r, true);
 }
 
+static int64_t wait_limit_ms(const struct run *r)
+{
+	return r->opt->no_wait ? 0 : r->s->wait_for_veeam_minutes * 60 * 1000;
+}
+
+/* Nobody waits hours for a disk that was carried away, or unnoticed. */
+static int on_look(void *arg)
+{
+	struct run *r = arg;
+	int64_t waited = clock_mono_ms() - r->wait_began_ms;
+
+	if (!r->wait_mailed && r->st->waiting_for.len > 0 &&
+	        waited >= r->s->wait_mail_minutes * 60 * 1000) {
+		r->wait_mailed = true;
+		run_announce_wait(r, waited, wait_limit_ms(r) - waited);
+	}
+	return run_tick(r);
+}
+
 static void on_reaped(const char *job, enum lease_verdict why, void *arg)
 {
 	struct run *r = arg;
@@ -85,17 +104,16 @@ static void explain_busy(struct run *r)
 int run_claim(struct run *r)
 {
 	struct claim_wait wait = {
-	        .limit_ms = r->s->wait_for_veeam_minutes * 60 * 1000,
+	        .limit_ms = wait_limit_ms(r),
 	        .on_wait = on_wait,
-	        /* Nobody waits hours for a disk that was carried away. */
-	        .on_look = run_tick,
+	        .on_look = on_look,
 	        .arg = r,
 	};
 	int e;
 
-	if (r->opt->no_wait)
-		wait.limit_ms = 0;
 	run_release_claim(r);
+	r->wait_began_ms = clock_mono_ms();
+	r->wait_mailed = false;
 	e = claim_take(r->claim, &wait, &r->err);
 	strv_done(&r->st->waiting_for);
 	r->st->state = STATUS_RUNNING;

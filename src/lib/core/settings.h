@@ -102,6 +102,7 @@ struct settings {
 	int64_t lease_hours;
 	char *when_copy_runs; /* "wait" or "yield" */
 	int64_t script_limit_minutes;
+	int64_t wait_mail_minutes;
 
 	/* [Debug] */
 	bool debug;

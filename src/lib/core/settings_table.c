@@ -237,6 +237,11 @@ static const struct settings_spec specs[] = {
 	     "is over.")),
 	  .type = SETTINGS_NUMBER, INTO(script_limit_minutes),
 	  .min = 1, .max = 1440 },
+	{ KEY("VEEAM", "wait-mail-minutes", "number", "180",
+	  N_("A copy or a Veeam job that has waited so long for the other is "
+	     "mailed.")),
+	  .type = SETTINGS_NUMBER, INTO(wait_mail_minutes),
+	  .min = 0, .max = 525600 },
 
 	{ KEY("Debug", "debug", "yes/no", "no",
 	  N_("Write the environment into the log, secrets masked.")),
