@@ -24,7 +24,7 @@ for name in veeam-lock veeam-unlock; do
 		"$name.exe: libraries that Windows itself keeps"
 	check "$name.exe says its version to Windows" \
 		grep -qa 'S.t.r.i.n.g.F.i.l.e.I.n.f.o' "$win/$name.exe"
-	unlike "$(grep -a "$tmp" "$win/$name.exe" | wc -c)" '[1-9]' \
+	is "$(grep -acF -e "$tmp" -e "$PWD" "$win/$name.exe")" 0 \
 		"$name.exe names no path of this machine"
 done
 
