@@ -10,6 +10,7 @@ MAN_INSTALLED := $(foreach m,$(MAN_PAGES),\
 SAMPLES := $(sort $(wildcard config/*.sample))
 FIRST_CONFIG := config/config.ini
 TEXTS ?= $(wildcard README.md CHANGES.md LICENSE)
+DOCS := $(sort $(wildcard docs/*.md))
 
 # --- udev and systemd -------------------------------------------------------
 
@@ -44,7 +45,7 @@ install: all
 	$(Q)$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)/examples \
 		$(DESTDIR)$(UNITDIR) $(DESTDIR)$(UDEVRULESDIR)
 	$(Q)$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)/
-	$(Q)$(INSTALL) -m 644 $(TEXTS) $(DESTDIR)$(DOCDIR)/
+	$(Q)$(INSTALL) -m 644 $(TEXTS) $(DOCS) $(DESTDIR)$(DOCDIR)/
 	$(Q)$(INSTALL) -m 644 $(UNITS:%=$(BUILD)/%) $(DESTDIR)$(UNITDIR)/
 	$(Q)$(INSTALL) -m 644 $(RULES:%=$(BUILD)/%) $(DESTDIR)$(UDEVRULESDIR)/
 	$(Q)$(INSTALL) -D -m 644 systemd/asbackup.sysusers \
@@ -80,7 +81,7 @@ uninstall:
 	$(Q)rm -f $(MAN_INSTALLED:%=$(DESTDIR)%)
 	$(Q)rm -f $(LINGUAS:%=$(DESTDIR)$(LOCALEDIR)/%/LC_MESSAGES/asbackup.mo)
 	$(Q)rm -f $(SAMPLES:config/%=$(DESTDIR)$(DOCDIR)/examples/%)
-	$(Q)rm -f $(TEXTS:%=$(DESTDIR)$(DOCDIR)/%)
+	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(TEXTS) $(notdir $(DOCS)))
 	$(Q)for d in $(DOCDIR)/examples $(DOCDIR); do \
 		rmdir $(DESTDIR)$$d 2>/dev/null || true; done
 	$(Q)test -n '$(DESTDIR)' || printf '%s\n' \

@@ -87,6 +87,9 @@ installed_files()
 	for file in config/*.sample; do
 		echo "644 usr/share/doc/asbackup/examples/${file##*/}"
 	done
+	for file in docs/*.md; do
+		echo "644 usr/share/doc/asbackup/${file##*/}"
+	done
 	for file in systemd/*.{service,timer,slice}{,.in}; do
 		file=${file##*/}
 		echo "644 usr/lib/systemd/system/${file%.in}"

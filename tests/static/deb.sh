@@ -59,7 +59,7 @@ expected()
 files()
 {
 	(cd "$root" && find . ! -type d -printf '%m %P\n') |
-		sed -e 's| lib/| usr/lib/|' -e 's|/README\.md\.gz$|/README.md|' \
+		sed -e 's| lib/| usr/lib/|' -e 's|\(/[A-Z]*\.md\)\.gz$|\1|' \
 		-e 's|\(/examples/.*\)\.gz$|\1|'
 }
 
