@@ -322,6 +322,43 @@ static void test_explains(void **state)
 	}
 }
 
+static int confine_refused(void *arg)
+{
+	(void)arg;
+	return -ENOSYS;
+}
+
+static void test_not_confined(void **state)
+{
+	struct mount_fuse_options opt = {
+	        .confine = confine_refused, .timeout_ms = 30000};
+	struct err err;
+
+	(void)state;
+	NEED_NTFS(&d);
+	assert_int_equal(fails("exit 0", &opt, &err), -ENOSYS);
+	assert_non_null(strstr(err.message, "ntfs-3g"));
+}
+
+/* Of one that mounts too late nobody knows what it has written. */
+static void test_takes_too_long(void **state)
+{
+	bool killed = false;
+	struct mount_fuse_options opt = {.confine = confine_nothing,
+	        .timeout_ms = 1,
+	        .ret_killed = &killed};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	NEED_NTFS(&d);
+	assert_int_equal(start_with(ntfs_fake_driver(&d, "exec sleep 1000"),
+	                         false, &opt, &err),
+	        -ETIMEDOUT);
+	assert_true(killed);
+	assert_null(driver);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 static void test_find(void **state)
 {
 	struct err err = ERR_INIT;
@@ -421,6 +458,8 @@ int main(void)
 	        TEST(test_unsafe),
 	        TEST(test_waits),
 	        TEST(test_explains),
+	        TEST(test_not_confined),
+	        TEST(test_takes_too_long),
 	        TEST(test_find),
 	        TEST(test_complaint),
 	        TEST(test_forbid),

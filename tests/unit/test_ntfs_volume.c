@@ -290,6 +290,39 @@ static void test_no_volume(void **state)
 	assert_int_equal(ntfs_volume_read(-1, SIZE, &v), -EBADF);
 }
 
+/* The device ends in the middle of a record, or of what is marked there. */
+static void test_short(void **state)
+{
+	struct ntfs_volume v;
+	int fd = make("4096", "x");
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	assert_int_equal(ntfs_volume_read(fd, SIZE, &v), 0);
+	for (int i = 1; i >= 0; i--) {
+		assert_int_equal(ftruncate(fd, (off_t)v.flags_at[i]), 0);
+		assert_int_equal(ntfs_volume_read(fd, SIZE, &v), -EUCLEAN);
+	}
+	assert_int_equal(close(fd), 0);
+}
+
+/* Half a mark is an error. */
+static void test_half_a_mark(void **state)
+{
+	struct ntfs_volume v;
+	int fd = make("4096", "x");
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	assert_int_equal(ntfs_volume_read(fd, SIZE, &v), 0);
+	v.flags_at[1] = INT64_MAX;
+	assert_true(ntfs_volume_mark(fd, &v, true) < 0);
+	assert_false(ntfs_volume_is_dirty(&v));
+	assert_int_equal(close(fd), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -302,6 +335,8 @@ int main(void)
 	        TEST(test_record),
 	        TEST(test_sector_end),
 	        TEST(test_no_volume),
+	        TEST(test_short),
+	        TEST(test_half_a_mark),
 	};
 
 	return cmocka_run_group_tests_name("ntfs_volume", tests, NULL, NULL);
