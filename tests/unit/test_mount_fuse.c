@@ -2,9 +2,7 @@
 /* mount_fuse on a loop device: what is told of a driver that fails. What a run
  * makes of it is in root/ntfs.sh. */
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,9 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <cmocka.h>
@@ -412,40 +408,6 @@ static void test_complaint(void **state)
 	assert_true(got[0] != '\0' && strlen(got) < sizeof(got));
 }
 
-/* --- what it may not do --------------------------------------------------- */
-
-static int forbidden(void)
-{
-	gid_t group = 0;
-
-	/* Without the right to it: nothing is done, and that is well. */
-	if (setgroups(1, &group) != 0)
-		return 2;
-	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM)
-		return 3;
-	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM)
-		return 4;
-	if (unshare(CLONE_NEWNS) == 0 || errno != EPERM)
-		return 5;
-	return close(open("/dev/null", O_RDONLY | O_CLOEXEC)) == 0 ? 0 : 6;
-}
-
-static void test_forbid(void **state)
-{
-	int status;
-	pid_t pid = fork();
-
-	(void)state;
-	if (pid == 0) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		        mount_fuse_forbid() < 0)
-			_exit(1);
-		_exit(forbidden());
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -462,7 +424,6 @@ int main(void)
 	        TEST(test_takes_too_long),
 	        TEST(test_find),
 	        TEST(test_complaint),
-	        TEST(test_forbid),
 	};
 
 	if (!ntfs_unshare())

@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -621,6 +623,40 @@ static void test_dies_with_parent(void **state)
 	(void)close(p[0]);
 }
 
+/* --- a driver ------------------------------------------------------------- */
+
+static int forbidden(void)
+{
+	gid_t group = 0;
+
+	/* Without the right to it: nothing is done, and that is well. */
+	if (setgroups(1, &group) != 0)
+		return 2;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+		return 3;
+	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+		return 4;
+	if (unshare(CLONE_NEWNS) == 0 || errno != EPERM)
+		return 5;
+	return close(open("/dev/null", O_RDONLY | O_CLOEXEC)) == 0 ? 0 : 6;
+}
+
+static void test_forbid(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		        sandbox_forbid() < 0)
+			_exit(1);
+		_exit(forbidden());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -642,6 +678,7 @@ int main(void)
 	        TEST(test_rsync),
 	        TEST(test_rsync_outside),
 	        TEST(test_dies_with_parent),
+	        TEST(test_forbid),
 	};
 	int failed = cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
 

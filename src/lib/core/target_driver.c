@@ -42,7 +42,7 @@ static int confine(void *unused)
 	int r = sandbox_apply(&sb);
 
 	(void)unused;
-	return r < 0 ? r : mount_fuse_forbid();
+	return r < 0 ? r : sandbox_forbid();
 }
 
 /* --- the mark ------------------------------------------------------------- */

@@ -93,8 +93,4 @@ int mount_fuse_end(
  * "" in dst: none.  Pure; here for the tests. */
 void mount_fuse_complaint(const char *said, size_t len, char *dst, size_t size);
 
-/* For a confine hook: no sockets, and no system call that has nothing to do
- * with a file system (seccomp).  Needs no_new_privs.  0 or negative errno. */
-int mount_fuse_forbid(void);
-
 #endif

@@ -103,6 +103,11 @@ int sandbox_apply(const struct sandbox *sb) _must_check_;
  * sandbox. */
 int sandbox_hook(void *sb) _must_check_;
 
+/* After it, for the driver of a file system: no sockets, and no system call
+ * that has nothing to do with a file system (seccomp).  Needs no_new_privs.  0
+ * or negative errno. */
+int sandbox_forbid(void) _must_check_;
+
 /* Landlock's file rights for @access as of version @abi, for a directory or a
  * file. Pure; here for the tests. */
 uint64_t sandbox_rights(enum sandbox_access access, int abi, bool is_directory);

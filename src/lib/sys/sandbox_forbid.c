@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mount_forbid: what a driver has no need of (seccomp). */
-#include "sys/mount_fuse.h"
+/* sandbox_forbid: what a driver has no need of (seccomp). */
+#include "sys/sandbox.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -25,7 +25,7 @@
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)SYS_##name, 0, 1), \
 	        RETURN(REFUSE)
 
-int mount_fuse_forbid(void)
+int sandbox_forbid(void)
 {
 	struct sock_filter code[] = {
 #ifdef NATIVE
