@@ -22,6 +22,7 @@
 #include "str.h"
 #include "core/target.h"
 #include "core/target_driver.h"
+#include "core/target_guard.h"
 #include "sys/mount_fuse.h"
 #include "sys/ntfs_volume.h"
 

@@ -50,9 +50,7 @@ struct target {
 	int device_fd;             /* with a driver: open since before it */
 	bool driver_failed;        /* the volume stays marked as dirty */
 	struct proc_running *guard; /* of the driver */
-	int guard_stop_fd;          /* readable: it is to end */
 	int64_t guard_idle_s;       /* so long a driver may be silent */
-	int64_t guard_until_ms;     /* the guard is waited for */
 	struct ntfs_volume volume;  /* with a driver, unless read-only */
 };
 
@@ -60,8 +58,7 @@ struct target {
 	((struct target){.root_fd = -1, \
 	        .dest_fd = -1,          \
 	        .early_last_fd = -1,    \
-	        .device_fd = -1,        \
-	        .guard_stop_fd = -1})
+	        .device_fd = -1})
 
 /*
  * Finds the disk: the given UUID (must be configured), the given device (its

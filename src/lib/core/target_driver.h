@@ -6,7 +6,6 @@
 #define CORE_TARGET_DRIVER_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include "err.h"
 
 struct mount_request;
@@ -38,10 +37,6 @@ bool target_driver_give_up(struct target *t);
 /* Takes away the mount of a driver that is dead, also while it is in use:
  * nothing can be written through it any more.  0 or negative errno. */
 int target_driver_drop(const struct target *t);
-/* Watches over it, from mounting to unmounting. @idle_timeout_s: for so long it
- * may neither answer nor do anything; 0 = for ever. */
-void target_guard_start(struct target *t, int64_t idle_timeout_s);
-void target_guard_stop(struct target *t);
 /* After the unmount: the verdict. 0, or -EIO: the copy is not good. */
 int target_driver_end(struct target *t, struct err *err) _must_check_;
 

@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * target_guard: a driver that does not answer must not hold the run.
- *
  * A call that waits for a driver cannot be interrupted, and not every call on
  * the disk is made in a child.  So a child asks the driver something now and
  * then, and ends it when there is no answer while neither it nor the disk does
  * anything: then all such calls fail at once.
  */
-#include "core/target_driver.h"
+#include "core/target_guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "clock.h"
 #include "idle.h"
 #include "log.h"
 #include "proc.h"
 #include "util.h"
 #include "core/target.h"
+#include "core/target_driver.h"
 #include "sys/mount_fuse.h"
 
+/* Between two questions. */
 #define PAUSE_MS 2000
-/* How long it is waited for at the end. */
-#define END_MS 10000
 
 struct guard {
 	const struct target *t;
@@ -59,7 +54,6 @@ static int guard_task(void *arg, void *reply, struct err *err)
 {
 	const struct target *t = arg;
 	struct guard g = {.t = t};
-	struct pollfd stop = {.fd = t->guard_stop_fd, .events = POLLIN};
 	struct proc_task ask = {
 	        .name = "guard",
 	        .fn = ask_task,
@@ -73,22 +67,18 @@ static int guard_task(void *arg, void *reply, struct err *err)
 	(void)reply;
 	(void)err;
 	idle_start(&g.idle, t->guard_idle_s);
-	while (poll(&stop, 1, PAUSE_MS) == 0) {
+	do {
+		(void)poll(NULL, 0, PAUSE_MS);
 		idle_moved(&g.idle);
-		if (proc_task(&ask, NULL) != -ECANCELED)
-			continue;
-		target_driver_kill(t);
-		return 0;
-	}
+	} while (proc_task(&ask, NULL) != -ECANCELED);
+	target_driver_kill(t);
 	return 0;
 }
 
-/* Only while it is waited for. */
 static int end_tick(void *arg)
 {
-	const int64_t *until_ms = arg;
-
-	return clock_mono_ms() > *until_ms ? -ETIMEDOUT : 0;
+	(void)arg;
+	return -ECANCELED;
 }
 
 void target_guard_start(struct target *t, int64_t idle_timeout_s)
@@ -97,27 +87,21 @@ void target_guard_start(struct target *t, int64_t idle_timeout_s)
 	        .name = "guard",
 	        .fn = guard_task,
 	        .arg = t,
-	        .tick_ms = 500,
+	        /* It has nothing to finish. */
+	        .tick_ms = 1,
 	        .on_tick = end_tick,
-	        .tick_arg = &t->guard_until_ms,
 	        .ignore_signals = true,
 	};
 
 	if (!t->driver || idle_timeout_s <= 0)
 		return;
 	t->guard_idle_s = idle_timeout_s;
-	t->guard_stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (t->guard_stop_fd < 0 || proc_task_start(&task, &t->guard, NULL) < 0)
+	if (proc_task_start(&task, &t->guard, NULL) < 0)
 		log_debug("no guard for the driver");
 }
 
 void target_guard_stop(struct target *t)
 {
-	if (t->guard) {
-		t->guard_until_ms = clock_mono_ms() + END_MS;
-		(void)eventfd_write(t->guard_stop_fd, 1);
-		if (proc_task_wait(TAKE_PTR(t->guard), NULL) < 0)
-			log_debug("the guard did not end well");
-	}
-	util_closep(&t->guard_stop_fd);
+	if (t->guard && proc_task_wait(TAKE_PTR(t->guard), NULL) < 0)
+		log_debug("the guard has ended");
 }

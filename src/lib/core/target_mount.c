@@ -21,6 +21,7 @@
 #include "core/marker.h"
 #include "core/settings.h"
 #include "core/target_driver.h"
+#include "core/target_guard.h"
 #include "sys/mount_fuse.h"
 
 /* A journal replay on a large slow disk takes minutes. */
