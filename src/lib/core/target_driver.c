@@ -47,11 +47,6 @@ static int confine(void *unused)
 
 /* --- the mark ------------------------------------------------------------- */
 
-struct marking {
-	struct target *t;
-	const struct mount_request *req; /* NULL: take the mark away */
-};
-
 static int write_mark(const struct target *t, struct ntfs_volume *v, bool dirty,
         struct err *err)
 {
@@ -65,8 +60,9 @@ static int write_mark(const struct target *t, struct ntfs_volume *v, bool dirty,
 /* Before the mount. */
 static int mark_task(void *arg, void *reply, struct err *err)
 {
-	const struct marking *m = arg;
-	const struct target *t = m->t;
+	const struct target *t = arg;
+	const struct mount_request req = {
+	        .device = t->disk.device, .fstype = t->disk.fstype};
 	struct ntfs_volume *v = reply;
 	int r;
 
@@ -74,11 +70,11 @@ static int mark_task(void *arg, void *reply, struct err *err)
 	if (fsync(t->device_fd) < 0)
 		log_debug("%s: an older error: %s", t->disk.device,
 		        err_text(errno));
-	if (m->req->read_only)
+	if (t->mounted_read_only)
 		return 0;
 	r = ntfs_volume_read(t->device_fd, t->disk.size_bytes, v);
 	if (r == -EUCLEAN)
-		return mount_damaged(m->req, err_text(r), err);
+		return mount_damaged(&req, err_text(r), err);
 	if (r < 0)
 		return err_sys(err, r, _("cannot read %s"), t->disk.device);
 	if (ntfs_volume_is_dirty(v))
@@ -89,8 +85,7 @@ static int mark_task(void *arg, void *reply, struct err *err)
 /* After everything: all of it on the disk, and then the mark. */
 static int clear_task(void *arg, void *reply, struct err *err)
 {
-	const struct marking *m = arg;
-	const struct target *t = m->t;
+	const struct target *t = arg;
 	struct ntfs_volume *v = reply;
 
 	*v = t->volume;
@@ -103,15 +98,14 @@ static int clear_task(void *arg, void *reply, struct err *err)
 	               : write_mark(t, v, false, err);
 }
 
-static int run_task(struct target *t, const struct mount_request *req,
-        int (*fn)(void *, void *, struct err *), struct err *err)
+static int run_task(struct target *t, int (*fn)(void *, void *, struct err *),
+        struct err *err)
 {
-	struct marking m = {.t = t, .req = req};
 	struct ntfs_volume v = t->volume;
 	struct proc_task task = {
 	        .name = "mark",
 	        .fn = fn,
-	        .arg = &m,
+	        .arg = t,
 	        .reply = &v,
 	        .reply_size = sizeof v,
 	        .timeout_ms = MARK_TIMEOUT_MS,
@@ -142,14 +136,14 @@ static int start(struct target *t, const char *path,
 	        .ret_killed = &killed,
 	};
 	struct err other = ERR_INIT;
-	int r = run_task(t, req, mark_task, err);
+	int r = run_task(t, mark_task, err);
 
 	if (r < 0)
 		return r;
 	r = mount_fuse_start(path, req, &opt, &t->driver, ret_missing, err);
 	/* A driver that refuses a volume has written nothing. */
 	if (r < 0 && !req->read_only && !killed &&
-	        run_task(t, NULL, clear_task, &other) < 0)
+	        run_task(t, clear_task, &other) < 0)
 		log_debug("the mark stays: %s", other.message);
 	return r;
 }
@@ -163,6 +157,7 @@ int target_driver_mount(struct target *t, const struct mount_request *req,
 	if (r < 0)
 		return r;
 	t->driver_failed = false;
+	t->mounted_read_only = req->read_only;
 	t->device_fd = open(t->disk.device, O_RDONLY | O_CLOEXEC);
 	if (t->device_fd < 0)
 		return err_sys(
@@ -196,7 +191,7 @@ int target_driver_check(const struct target *t, struct err *err)
 	if (!t->driver || !mount_fuse_has_ended(t->driver))
 		return 0;
 	err_set(err, -EIO, _("the driver %s of the disk %s has ended"),
-	        "ntfs-3g", t->disk.device);
+	        MOUNT_FUSE_NTFS, t->disk.device);
 	err_meaning(err, "%s", _("The copy on the disk is NOT complete."));
 	err_action(err, "%s",
 	        _("Look into the system's log why; if nobody ended it, try "
@@ -254,7 +249,7 @@ int target_driver_end(struct target *t, struct err *err)
 		r = 0;
 	}
 	t->driver_failed |= r < 0;
-	e = run_task(t, NULL, clear_task, &later);
+	e = run_task(t, clear_task, &later);
 	if (r == 0 && e < 0)
 		*err = later;
 	util_closep(&t->device_fd);

@@ -258,53 +258,70 @@ static bool is_no_file_system(const char *fstype)
 	return false;
 }
 
-int target_mount(struct target *t, const struct settings *s, bool read_only,
-        struct err *err)
+static int refuse_locked(const struct target *t, struct err *err)
 {
-	char where[1024];
-	int r;
+	err_set(err, -ENODEV, _("the disk %s is encrypted and locked"),
+	        t->disk.device);
+	err_action(err,
+	        _("Unlock it (\"cryptsetup open %s NAME\") and configure the "
+	          "UUID of the file system inside."),
+	        t->disk.device);
+	return -ENODEV;
+}
 
-	if (t->disk.read_only && !read_only) {
-		err_set(err, -EROFS, _("the disk %s is write-protected"),
-		        t->disk.device);
-		err_action(err, "%s",
-		        _("Look for a switch on the disk or its case, or use "
-		          "another disk."));
-		return -EROFS;
-	}
+static int refuse_protected(const struct target *t, struct err *err)
+{
+	err_set(err, -EROFS, _("the disk %s is write-protected"),
+	        t->disk.device);
+	err_action(err, "%s",
+	        _("Look for a switch on the disk or its case, or use another "
+	          "disk."));
+	return -EROFS;
+}
+
+static int check_kind(const struct target *t, bool read_only, struct err *err)
+{
+	if (t->disk.read_only && !read_only)
+		return refuse_protected(t, err);
 	if (is_no_file_system(t->disk.fstype))
 		return no_file_system(t, err);
-	if (str_eq(t->disk.fstype, "crypto_LUKS")) {
-		err_set(err, -ENODEV, _("the disk %s is encrypted and locked"),
-		        t->disk.device);
-		err_action(err,
-		        _("Unlock it (\"cryptsetup open %s NAME\") and "
-		          "configure the UUID of the file system inside."),
-		        t->disk.device);
-		return -ENODEV;
-	}
-	r = make_mountpoint(t, s, err);
-	if (r < 0)
-		return r;
-	r = mount_find(t->disk.device, t->disk.devno, where, sizeof where);
+	if (str_eq(t->disk.fstype, "crypto_LUKS"))
+		return refuse_locked(t, err);
+	return 0;
+}
+
+/* Nobody else has it mounted. */
+static int check_free(
+        struct target *t, const struct settings *s, struct err *err)
+{
+	char where[1024];
+	int r = mount_find(t->disk.device, t->disk.devno, where, sizeof where);
+
 	if (r < 0)
 		return err_sys(
 		        err, r, "%s", _("cannot find out what is mounted"));
 	if (r == 1)
 		r = remove_leftover(t, s, where, err);
-	if (r < 0)
-		return r;
-	r = wait_unclaimed(t, err);
+	return r < 0 ? r : wait_unclaimed(t, err);
+}
+
+int target_mount(struct target *t, const struct settings *s, bool read_only,
+        struct err *err)
+{
+	int r = check_kind(t, read_only, err);
+
+	if (r == 0)
+		r = make_mountpoint(t, s, err);
+	if (r == 0)
+		r = check_free(t, s, err);
 	if (r == 0 && !s->mount_visible)
 		r = mount_private(err);
-	if (r < 0)
-		return r;
-	r = attach(t, read_only, err);
+	if (r == 0)
+		r = attach(t, read_only, err);
 	if (r == 0 && !s->mount_visible)
 		r = target_driver_separate(t, err);
-	if (r < 0)
-		return r;
-	r = open_root(t, err);
+	if (r == 0)
+		r = open_root(t, err);
 	if (r == 0)
 		target_guard_start(t, s->disk_idle_timeout_seconds);
 	return r;
@@ -371,23 +388,29 @@ static int detach(struct target *t, int64_t timeout_ms, struct err *err)
 
 /* A driver that is dead waits for nothing and lets nobody wait; unmounting
  * while it hangs would. */
+static int detach_patiently(struct target *t, struct err *err)
+{
+	bool gave_up = (t->hangs || disk_check(&t->disk) == DISK_GONE) &&
+	               target_driver_give_up(t);
+	struct err again = ERR_INIT;
+	int r = detach(
+	        t, gave_up ? UNMOUNT_HANGING_MS : UNMOUNT_TIMEOUT_MS, err);
+
+	if (r < 0 && r != -EBUSY && !gave_up && target_driver_give_up(t))
+		r = detach(t, UNMOUNT_HANGING_MS, &again);
+	return r;
+}
+
 static int detach_driver(struct target *t, struct err *err)
 {
 	struct err first = ERR_INIT;
-	bool gave_up = (t->hangs || disk_check(&t->disk) == DISK_GONE) &&
-	               target_driver_give_up(t);
-	int r = detach(
-	        t, gave_up ? UNMOUNT_HANGING_MS : UNMOUNT_TIMEOUT_MS, &first);
+	int r = detach_patiently(t, &first);
 
-	if (r < 0 && r != -EBUSY && !gave_up && target_driver_give_up(t))
-		/* The first try may have succeeded with its death. */
-		r = detach(t, UNMOUNT_HANGING_MS, err);
 	/* Who was waiting for it when it died may still have it open. */
 	if (r < 0 && t->driver_failed && target_is_in_use(t))
 		r = target_driver_drop(t);
-	if (r < 0 && !target_is_in_use(t))
-		r = 0;
-	if (r < 0) {
+	/* The first try may have succeeded with its death. */
+	if (r < 0 && target_is_in_use(t)) {
 		*err = first;
 		return r;
 	}

@@ -41,8 +41,8 @@ struct mount_fuse {
 
 int mount_fuse_find(const char *fstype, char **ret_path, struct err *err)
 {
-	char *path =
-	        str_eq(fstype, "ntfs") ? path_find_program("ntfs-3g") : NULL;
+	char *path = str_eq(fstype, "ntfs") ? path_find_program(MOUNT_FUSE_NTFS)
+	                                    : NULL;
 	int r;
 
 	if (!path)
@@ -172,7 +172,7 @@ static int start(struct mount_fuse *m, const char *path,
 	        (char *)(uintptr_t)req->target, NULL};
 	struct proc_spec spec = {
 	        PROC_SPEC_INIT,
-	        .name = "ntfs-3g",
+	        .name = MOUNT_FUSE_NTFS,
 	        .argv = argv,
 	        .pid_namespace = true,
 	        .pre_exec = opt->confine,
@@ -214,7 +214,7 @@ static int explain(const struct mount_fuse *m, const struct mount_request *req,
 		break;
 	}
 	err_set(err, -EIO, _("%s cannot be mounted: the driver %s %s%s%s"),
-	        req->device, "ntfs-3g", how, said[0] ? ": " : "", said);
+	        req->device, MOUNT_FUSE_NTFS, how, said[0] ? ": " : "", said);
 	err_action(err, "%s",
 	        _("Look whether the kernel has FUSE (\"modprobe fuse\"), or "
 	          "use a disk with ext4 or XFS."));
@@ -473,15 +473,16 @@ static int judge(const struct mount_fuse *m, const struct proc_result *res,
 	char said[300], how[200];
 
 	if (res->exit_code != 0)
-		return err_set(err, -EIO, _("the driver %s %s"), "ntfs-3g",
-		        proc_describe(how, sizeof how, res));
+		return err_set(err, -EIO, _("the driver %s %s"),
+		        MOUNT_FUSE_NTFS, proc_describe(how, sizeof how, res));
 	if (m->len == sizeof m->said)
 		return err_set(err, -EIO,
-		        _("the driver %s complained without end"), "ntfs-3g");
+		        _("the driver %s complained without end"),
+		        MOUNT_FUSE_NTFS);
 	mount_fuse_complaint(m->said, m->len, said, sizeof said);
 	if (said[0])
 		return err_set(err, -EIO, _("the driver %s said: %s"),
-		        "ntfs-3g", said);
+		        MOUNT_FUSE_NTFS, said);
 	return 0;
 }
 

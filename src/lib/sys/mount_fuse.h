@@ -26,6 +26,9 @@
 struct mount_fuse;
 struct mount_request;
 
+/* The only driver there is so far. */
+#define MOUNT_FUSE_NTFS "ntfs-3g"
+
 /* The driver for @fstype: 0 and its path (caller frees); -ENOENT there is none,
  * or it is not installed (@err untouched); or it is not to be trusted. */
 int mount_fuse_find(
