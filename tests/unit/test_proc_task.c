@@ -465,6 +465,30 @@ static void test_hidden_fd_nested(void **state)
 		(void)close(fds[i]);
 }
 
+/* One that there is no place for must not be forgotten without a word. */
+static void test_too_many_hidden(void **state)
+{
+	const struct rlimit no_core = {0};
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		(void)setrlimit(RLIMIT_CORE, &no_core);
+		(void)signal(SIGABRT, SIG_DFL);
+		(void)!freopen("/dev/null", "w", stderr);
+		for (int fd = 100; fd < 104; fd++)
+			proc_task_hide_fd(fd);
+		proc_task_show_fd(101);
+		proc_task_hide_fd(105);
+		proc_task_hide_fd(106);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static int has_notify_socket(void *arg, void *reply, struct err *err)
 {
 	(void)arg;
@@ -543,6 +567,7 @@ int main(void)
 	        cmocka_unit_test(test_dies_with_parent),
 	        cmocka_unit_test(test_hidden_fd),
 	        cmocka_unit_test(test_hidden_fd_nested),
+	        cmocka_unit_test(test_too_many_hidden),
 	        cmocka_unit_test(test_no_pipe),
 	        cmocka_unit_test(test_no_notify),
 	        cmocka_unit_test(test_ioprio),

@@ -168,9 +168,10 @@ int proc_task_start(const struct proc_task *task, struct proc_running **ret,
         struct err *err) _must_check_;
 int proc_task_wait(struct proc_running *running, struct err *err) _must_check_;
 
-/* Remembers a descriptor (up to four) that the child of every later
- * proc_task() closes first: a lock that must not live on in a task that hangs.
- * It stays the caller's, who forgets it before closing it. */
+/* Remembers a descriptor that the child of every later proc_task() closes
+ * first: a lock that must not live on in a task that hangs.  It stays the
+ * caller's, who forgets it before closing it.  Up to four; one more is a
+ * mistake in the program and aborts it. */
 void proc_task_hide_fd(int fd);
 void proc_task_show_fd(int fd);
 
