@@ -8,6 +8,7 @@
  *	NJ jobs, NC copies
  *	FAULTS    so often a process is killed or the power fails, at any step
  *	FAILS     so many files cannot be made: the disk is full
+ *	NO_ROOM   three of them
  *	RENEWALS  so often veeam-lock is called again by a run that goes on
  *	OBEY      a job whose pre-job script failed or was killed does not run;
  *	          without it, it runs all the same
@@ -30,7 +31,8 @@
  * appear by one rename, so to write one is one step.
  *
  * Assumed, for no program here can change it:
- *	A1  veeam-lock lives until it has a ticket or a lease, and can make one
+ *	A1  veeam-lock lives until it has a ticket or a lease, and can make one,
+ *	    if only a name without a text
  *	A2  Veeam starts no job while its veeam-lock waits
  *	A3  a job ends before its lease expires
  *	A4  a job does not run twice at the same time
@@ -42,6 +44,8 @@
  *	A6  nobody removes a lease by hand, by "veeam-unlock --all" neither
  *	A7  V1 can enter the gate, or no dead ticket of the same job is there:
  *	    V4 does not reap, and the ticket would replace its lease
+ *	A8  no veeam-unlock of an earlier run comes late while there is such a
+ *	    name: it does not tell of which run it is
  */
 #ifndef NJ
 #define NJ 1
@@ -54,6 +58,9 @@
 #endif
 #ifndef RENEWALS
 #define RENEWALS 0
+#endif
+#ifdef NO_ROOM
+#define FAILS 3
 #endif
 #ifndef FAILS
 #define FAILS 0
@@ -87,6 +94,7 @@ bool running[NJ];   /* a run is under way: somebody will call veeam-unlock */
 bool known[NJ];     /* this run had a ticket or a lease */
 bool lease_now[NJ]; /* the lease is of this run, not of one before */
 bool ticket_now[NJ]; /* the ticket */
+bool mark[NJ];       /* the lease is a name without a text: of no known run */
 bool told[NJ]; /* a lease of a run before tells of the job, until it expires */
 byte fresh = NONE; /* whose ticket is not synced yet */
 #ifdef LATE
@@ -148,7 +156,8 @@ byte renewals = RENEWALS;
 #define JOB_BLOCKED(me) (copy != NONE || OLDER_COPY(me))
 #else
 #define JOB_BLOCKED(me) \
-	(copy != NONE || (OLDER_COPY(me) && !(lease[me] && lease_now[me])))
+	(copy != NONE ||                                                       \
+		(OLDER_COPY(me) && !(lease[me] && lease_now[me] && !mark[me])))
 #endif
 #define QUEUE_BLOCKED(me) (copy != NONE || OLDER_JOB(me) || OLDER_COPY(me))
 #endif
@@ -228,14 +237,20 @@ inline ticket_take(p)
 	}
 }
 
-inline lease_there(j, now) { d_step { lease[j] = true; lease_now[j] = now } }
+inline lease_there(j, now)
+{
+	d_step { lease[j] = true; lease_now[j] = now; mark[j] = false }
+}
 
-inline lease_gone(j) { d_step { lease[j] = false; lease_now[j] = false } }
+inline lease_gone(j)
+{
+	d_step { lease[j] = false; lease_now[j] = false; mark[j] = false }
+}
 
 /* The earlier run is over; nothing is left that could tell of this one. */
 inline lease_expires(j)
 {
-	d_step { lease[j] = false; lease_now[j] = false; told[j] = false }
+	d_step { lease_gone(j); told[j] = false }
 }
 
 inline ticket_to_lease(j)
@@ -377,7 +392,7 @@ inline supersede(me)
 {
 	if
 #if !defined(NO_RUNS) && !defined(M_NO_SUPERSEDE)
-	:: lease[me] && !lease_now[me] -> lease_gone(me)
+	:: lease[me] && !lease_now[me] && !mark[me] -> lease_gone(me)
 #endif
 	:: else
 	fi
@@ -401,8 +416,22 @@ inline ticket_synced(me)
 	}
 }
 
+/* lease_file_mark(); the lease of this very run says more */
+inline lease_file_mark(j)
+{
+#ifndef M_NO_MARK
+	d_step {
+		if
+		:: lease[j] && lease_now[j]
+		:: else -> lease_there(j, true); mark[j] = true
+		fi
+	}
+#endif
+	registered(j)
+}
+
 /* write_lease(): where there is no room the ticket becomes the lease; who has
- * none has nothing. */
+ * none leaves a name without a text, if there is room for that. */
 #ifdef M_NO_ROOM_NO_LEASE
 #define NO_ROOM(me) ticket_gone(me)
 #else
@@ -420,6 +449,13 @@ inline ticket_synced(me)
 	:: atomic {                                                            \
 		fails > 0 && !place[me] ->                                     \
 		fails--;                                                       \
+		lease_file_mark(me);                                           \
+		leave(me);                                                     \
+		goto next                                                      \
+	   }                                                                   \
+	:: atomic {                                                            \
+		fails > 1 && !place[me] ->                                     \
+		fails = fails - 2;                                             \
 		leave(me);                                                     \
 		goto V4_failed                                                 \
 	   }                                                                   \
@@ -617,7 +653,7 @@ U:	{ {
 		atomic {
 #ifndef NO_RUNS
 			if
-			:: lease_now[me] -> lease_gone(me)
+			:: lease_now[me] || mark[me] -> lease_gone(me)
 			:: else
 			fi;
 #else
@@ -655,7 +691,7 @@ end_late:
 #ifdef M_UNLOCK_ANY_RUN
 		:: lease[me] -> lease_gone(me)
 #else
-		:: lease[me] && !(lease_now[me] && running[me]) ->
+		:: lease[me] && !(lease_now[me] && running[me] && !mark[me]) ->
 			lease_expires(me)
 #endif
 		:: else

@@ -46,6 +46,7 @@ HOLDS = [
     (1, 1, 1, "REMOTE FAILS STUCK RENEWALS"),
     (1, 1, 1, "REMOTE LATE CLEAN"),
     (1, 1, 2, "REMOTE"),
+    (1, 1, 1, "REMOTE NO_ROOM"),
     (1, 1, 2, "REMOTE NO_RUNS RENEWALS"),
     (1, 1, 2, "TMPFS"),
     (2, 1, 1, "", "copy_goes_on"),
@@ -64,9 +65,9 @@ LONG = [
     (2, 2, 1, "REMOTE"),
     (2, 2, 1, "REMOTE RENEWALS"),
     (2, 2, 1, "FAILS"),
-    (2, 2, 2, ""),
     (2, 1, 1, "STUCK"),
     (1, 2, 1, "REMOTE FAILS STUCK RENEWALS"),
+    (1, 2, 1, "REMOTE NO_ROOM STUCK RENEWALS"),
     (1, 1, 2, "REMOTE FAILS STUCK RENEWALS LATE CLEAN"),
     (2, 2, 1, "", "copy_goes_on"),
     (2, 2, 1, "", "job_goes_on"),
@@ -74,7 +75,7 @@ LONG = [
 
 CLAIMS = {"safety": "", "copy_goes_on": ": every copy goes on",
           "job_goes_on": ": every job is answered"}
-SWITCHES = {"FAILS": "a full disk", "STUCK": "a blocked gate",
+SWITCHES = {"FAILS": "a full disk", "NO_ROOM": "a disk that stays full", "STUCK": "a blocked gate",
             "RENEWALS": "a renewal", "LATE": "late unlocks",
             "CLEAN": "veeam-lock --clean", "NO_RUNS": "no ids of runs",
             "TMPFS": "all in memory"}
@@ -116,6 +117,8 @@ FOUND = [
     ("V4 does not taint", "safety", "-DM_FORCES_WITHOUT_TAINT", OVERLAP),
     ("V4 without room gives up", "safety",
      "-DFAILS=1 -DM_NO_ROOM_NO_LEASE", LOST),
+    ("V4 without room or ticket does not leave its name", "safety",
+     "-DFAILS=2 -DM_NO_MARK", LOST),
     ("V4 with a blocked gate takes the ticket away", "safety",
      "-DSTUCK -DM_ERROR_DROPS_TICKET", LOST),
     ("veeam-lock stops waiting without V4", "safety", "-DM_GIVES_UP", LOST),
@@ -147,6 +150,8 @@ OCCURS = [
     ("a pass overlaps a job", "safety", "-DR_OVERLAPPED", REACHED),
     ("a copy finds a killed veeam-lock", "safety",
      "-DFAULTS=1 -DR_REAPED_BY_COPY", REACHED),
+    ("a late unlock takes a lease that is only a name (A8)", "safety",
+     "-DFAILS=2 -DLATE", LOST),
     ("a dead ticket replaces the lease of the next run (A7)", "safety",
      "-DFAULTS=1 -DREMOTE -DSTUCK -DSTUCK_V1", LOST),
 ]
@@ -205,11 +210,11 @@ class Claim:
     def judge(self, out):
         """(good, line, details)"""
         found = re.search(r"errors: (\d+)", out)
-        states = re.search(r"(\d+) states, stored", out)
+        states = re.search(r"([\d.e+]+) states, stored", out)
         if not found or not states:
             return False, self.what, out.splitlines()[-20:]
         room = re.search(r"([\d.]+)\s+total actual memory usage", out)
-        cost = f"{int(states[1]):,} states, {self.seconds:.1f} s, " \
+        cost = f"{float(states[1]):,.0f} states, {self.seconds:.1f} s, " \
             f"{float(room[1]):,.0f} MB"
         error = re.search(r"^pan:\d+: (.*?) \(at depth", out, re.M)
         if self.wanted:
