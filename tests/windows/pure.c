@@ -212,6 +212,33 @@ static int parse(struct settings *s, const wchar_t *text)
 	return r;
 }
 
+/* A path of so many characters, after "key = " */
+static const wchar_t *long_path(size_t length)
+{
+	static wchar_t line[2 * SETTINGS_PATH];
+
+	wcscpy(line, L"key = C:\\");
+	wmemset(line + wcslen(line), L'%', length - 3);
+	line[6 + length] = 0;
+
+	return line;
+}
+
+static void test_long_paths(void)
+{
+	static struct settings s;
+	static struct quote q;
+
+	check(parse(&s, long_path(SETTINGS_PATH - 1)) == 0 &&
+	                wcslen(s.key) == SETTINGS_PATH - 1,
+	        "settings: the longest path");
+	check(ssh_command(&q, &s, SSH_LOCK, L"", L"") == 0 &&
+	                wcslen(q.text) > 2 * (SETTINGS_PATH - 4),
+	        "ssh: the longest path, every letter of it twice");
+	check(parse(&s, long_path(SETTINGS_PATH)) == -1,
+	        "settings: a path that is too long is refused, not cut");
+}
+
 static void test_settings(void)
 {
 	static struct settings s;
@@ -304,6 +331,7 @@ int main(void)
 	test_ids_find();
 	test_quote();
 	test_settings();
+	test_long_paths();
 	test_ssh();
 	printf("1..%d\n", cases);
 

@@ -200,6 +200,13 @@ set_up
 FAKE_SSH_CODES='255 0' veeam "$(program veeam-lock)"
 is "$code $(calls)" '0 2' 'a connection that fails is tried again'
 like "$(log)" 'warning: attempt 1 of 3 failed, once more' 'and that is said'
+set_up 'attempts = 2'
+FAKE_SSH_CODES=255 veeam "$(program veeam-lock)"
+is "$code $(calls)" '1 2' 'but not more often than attempts says'
+like "$(log)" 'Look at the network' 'and what to look at is said once it is over'
+set_up 'limit-seconds = 4'
+FAKE_SSH_CODES='255 0' veeam "$(program veeam-lock)"
+is "$code $(calls)" '1 1' 'nor when the time would be over'
 set_up
 FAKE_SSH_CODES='75 0' veeam "$(program veeam-lock)"
 is "$code $(calls)" '75 1' 'an answer is an answer'
