@@ -38,7 +38,10 @@ for /f "usebackq eol=# tokens=1,* delims== " %%a in ("%here%veeam-lock.ini") do 
 	if "%%a"=="ssh" set "ssh=%%b"
 	if "%%a"=="log" set "log=%%b"
 )
-rem Without the blanks behind it.
+rem Without quotes they can stand between quotes; and without the blanks behind.
+if defined host set "host=%host:"=%"
+if defined user set "user=%user:"=%"
+if defined port set "port=%port:"=%"
 for /f "tokens=1" %%a in ("%host%") do set "host=%%a"
 for /f "tokens=1" %%a in ("%user%") do set "user=%%a"
 for /f "tokens=1" %%a in ("%port%") do set "port=%%a"

@@ -121,7 +121,8 @@ set_up 'ssh = nowhere.exe'
 wrong 'install the OpenSSH client'
 set_up 'known-hosts = a b'
 wrong 'known-hosts must be a name without blanks'
-for line in 'host=-oX' 'host=a&echo.>evil' 'host=a|b' 'host=a;b'; do
+for line in 'host=-oX' 'host=a&echo.>evil' 'host=a|b' 'host=a;b' \
+	'host=a"&echo.>evil&"'; do
 	set_up "$line"
 	wrong 'what stands there is no host'
 done
