@@ -41,11 +41,15 @@
  *	    be lost: the ticket of a job between its rename and its fsync.  (What
  *	    was removed may come back: more leases than there should be, and
  *	    dead tickets, which keep a copy waiting, but let none through.)
- *	A6  nobody removes a lease by hand, by "veeam-unlock --all" neither
+ *	A6  nobody removes a lease by hand, by "veeam-unlock --all" neither, or
+ *	    replaces the directory while it is used
  *	A7  V1 can enter the gate, or no dead ticket of the same job is there:
  *	    V4 does not reap, and the ticket would replace its lease
  *	A8  no veeam-unlock of an earlier run comes late while there is such a
  *	    name: it does not tell of which run it is
+ *
+ * Not in here: what jobs.c knows of the old script's lock files, and who may
+ * look without the gate (--list, C3), since nothing is decided by that.
  */
 #ifndef NJ
 #define NJ 1
