@@ -38,9 +38,10 @@
  *	A4  a job does not run twice at the same time
  *	A5  what was synced is there when the power has failed.  Everything
  *	    else is taken to be there as well, except where it would help to
- *	    be lost: the ticket of a job between its rename and its fsync.  (What
- *	    was removed may come back: more leases than there should be, and
- *	    dead tickets, which keep a copy waiting, but let none through.)
+ *	    be lost: the ticket of a job between its rename and its fsync.
+ *	    What was removed stays so once anything was synced after it, as
+ *	    ext4 and XFS have it; before, the lease or the ticket that comes
+ *	    back is of a run that still has the other one.
  *	A6  nobody removes a lease by hand, by "veeam-unlock --all" neither, or
  *	    replaces the directory while it is used
  *	A7  V1 can enter the gate, or no dead ticket of the same job is there:
