@@ -258,7 +258,8 @@ static void only_local_file_systems(void **s)
 {
 	static const uint32_t bad[] = {0x6969, 0x517b, 0xff534d42, 0xfe534d42,
 	        0x65735546, 0x01021997, 0x5346414f, 0x6b414653, 0x00c36400,
-	        0x73757245, 0x786f4256};
+	        0x73757245, 0x786f4256, 0xbacbacbc, 0x7c7c6673, 0x0bd00bd0,
+	        0x47504653, 0x19830326, 0x20030528, 0x7461636f, 0x01161970};
 	/* ext4, XFS, btrfs, tmpfs, ZFS, and overlayfs, whose flock(2) is that
 	 * of one kernel */
 	static const uint32_t good[] = {0xef53, 0x58465342, 0x9123683e,

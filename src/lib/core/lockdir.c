@@ -36,6 +36,14 @@ static const uint32_t foreign[] = {
         0x00C36400, /* Ceph */
         0x73757245, /* Coda */
         0x786F4256, /* VirtualBox */
+        0xBACBACBC, /* VMware */
+        0x7C7C6673, /* Parallels */
+        0x0BD00BD0, /* Lustre */
+        0x47504653, /* GPFS */
+        0x19830326, /* BeeGFS */
+        0x20030528, /* OrangeFS */
+        0x7461636F, /* OCFS2 */
+        0x01161970, /* GFS2 */
 };
 
 static int check_filesystem(int fd, const char *path, struct err *err)
@@ -98,7 +106,11 @@ static int open_checked(
 
 	if (fd < 0)
 		return explain_open(dir_fd, name, -errno, shown, err);
-	r = check_owner(fd, shown, err);
+	/* In this order: on some of these file systems nobody can do what the
+	 * second would ask for. */
+	r = check_filesystem(fd, shown, err);
+	if (r == 0)
+		r = check_owner(fd, shown, err);
 	if (r == 0)
 		return fd;
 	(void)close(fd);
@@ -146,7 +158,6 @@ static int open_parts(struct lockdir *d, bool make, struct err *err)
 	if (r < 0)
 		return r;
 	d->fd = r;
-	r = check_filesystem(d->fd, d->path, err);
 	for (size_t i = 0; i < ARRAY_SIZE(parts) && r >= 0; i++) {
 		r = open_sub(d, parts[i].name, make, err);
 		if (r >= 0)
