@@ -345,6 +345,7 @@ tunnel()
 {
 	local client deadline=$((SECONDS + 20)) words='tunnel forward '\
 'established|Tunnel forwarding failed|tunnel device open failed'
+	: > "$tmp/err" # what the call before said
 	timeout -k 5 30 ssh -o "ProxyCommand=/usr/sbin/sshd -i -f $2" \
 		"${options[@]}" -i "$tmp/$1" -N -l root -v \
 		-o Tunnel=point-to-point -w any:any backup \
