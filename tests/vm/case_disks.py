@@ -34,8 +34,8 @@ def clone(world, c):
     vm.sh("udevadm control --stop-exec-queue")
     vm.plug(disk)
     vm.plug(other)
-    vm.sh("until [ -b /dev/sda ] && [ -b /dev/sdb ]; do sleep 0.05; done; "
-          "udevadm control --start-exec-queue", 30)
+    vm.sh("udevadm wait --timeout=30 --initialized=no /dev/sda /dev/sdb && "
+          "udevadm control --start-exec-queue")
     run = world.ended(disk, since)
     world.idle()
     c.equal((run.good, run.exit), (False, 10), "refused", run)
@@ -60,8 +60,7 @@ def desktop(world, c):
     vm.sh("systemctl unmask udisks2 && systemctl start udisks2")
     hint = "udisksctl info -b $(blkid -U {}) | grep HintIgnore"
     vm.plug(foreign)
-    vm.sh(f"until [ -e /dev/disk/by-uuid/{foreign.uuid} ]; do "
-          "udevadm settle; done; udevadm settle")
+    world.seen(foreign)
     run = world.copy(ours)
     c.ok(run.good, "a copy beside udisks", run)
     c.has(vm.sh(hint.format(ours.uuid)), "true", "a backup disk is ignored")
@@ -78,8 +77,7 @@ def add(world, c):
     disk = world.disk("friday")
     world.configure()
     vm.plug(disk)
-    vm.sh(f"until [ -e /dev/disk/by-uuid/{disk.uuid} ]; do "
-          "udevadm settle; done; udevadm settle")
+    world.seen(disk)
     since, mails = vm.mark(), world.mail.mark()
     status, out = vm.run("printf '%s\\n' 1 friday friday@example.org y y | "
                          "asbackup disks --add")

@@ -42,7 +42,7 @@ def fault(target):
         # out by nothing else.
         world.configure(disk, verify=100, backup="bandwidth-limit = 3M")
         vm.plug(disk)
-        vm.sh("until [ -b /dev/sda ]; do udevadm settle; done; udevadm settle")
+        vm.sh("udevadm wait --timeout=60 --settle /dev/sda", 70)
         since, mails = vm.mark(), world.mail.mark()
         vm.sh("modprobe dm-mod; modprobe dm-flakey; "
               f"dmsetup create {NAME} --table '{table(disk, 'linear')}'")

@@ -57,8 +57,7 @@ def purge(world, c):
     disk = world.disk("purged")
     since = vm.mark()
     vm.plug(disk)
-    vm.sh(f"until [ -e /dev/disk/by-uuid/{disk.uuid} ]; do "
-          "udevadm settle; done; udevadm settle")
+    world.seen(disk)
     c.equal(world.starts(disk, since), 0, "a disk starts nothing any more")
     status, out = vm.run(f"{APT} purge asbackup", 180)
     c.equal(status, 0, "apt-get purge", out)

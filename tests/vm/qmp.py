@@ -1,28 +1,39 @@
 # SPDX-License-Identifier: MIT
 """QEMU's machine protocol: commands with their answers, events to wait for."""
 import json
+import os
 import socket
 import threading
-import time
 
 
 class Error(Exception):
     """The machine refused a command, or is gone."""
 
 
-class Qmp:
-    def __init__(self, path, limit=20):
-        deadline = time.monotonic() + limit
-        while True:
-            self.sock = socket.socket(socket.AF_UNIX)
+class Door:
+    """A socket at which the machine knocks when it starts."""
+
+    def __init__(self, path):
+        if os.path.exists(path):
+            os.unlink(path)
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(path)
+        self.sock.listen(1)
+
+    def open(self, limit=20):
+        with self.sock:
+            self.sock.settimeout(limit)
             try:
-                self.sock.connect(path)
-                break
+                connection = self.sock.accept()[0]
             except OSError:
-                self.sock.close()
-                if time.monotonic() > deadline:
-                    raise Error("the machine did not start") from None
-                time.sleep(0.05)
+                raise Error("the machine did not start") from None
+        connection.settimeout(None)
+        return connection
+
+
+class Qmp:
+    def __init__(self, door):
+        self.sock = door.open()
         self.file = self.sock.makefile("r", encoding="utf-8")
         self.news = threading.Condition()
         self.events = []

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from qmp import Error, Qmp
+from qmp import Door, Error, Qmp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT_LIMIT = 150
@@ -23,17 +23,8 @@ class Failed(Exception):
 class Stream:
     """Lines from one of the machine's serial ports."""
 
-    def __init__(self, path, on_line):
-        self.sock = socket.socket(socket.AF_UNIX)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                self.sock.connect(path)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+    def __init__(self, door, on_line):
+        self.sock = door.open()
         self.on_line = on_line
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -91,9 +82,8 @@ class Vm:
     def start(self, disks=(), kernel=""):
         """Power on, with these disks plugged in; until the agent answers."""
         self.boots += 1
-        for name in ("qmp", "command", "journal", "event"):
-            if os.path.exists(self.path(name)):
-                os.unlink(self.path(name))
+        doors = {name: Door(self.path(name))
+                 for name in ("qmp", "command", "journal", "event")}
         relay = " ".join(map(shlex.quote, (
             "/usr/bin/python3", os.path.join(HERE, "relay.py"),
             self.smtp_port_file)))
@@ -112,7 +102,7 @@ class Vm:
                 "-chardev",
                 f"file,id=console,path={self.console},append=on",
                 "-serial", "chardev:console",
-                "-qmp", f"unix:{self.path('qmp')},server=on,wait=off",
+                "-qmp", f"unix:{self.path('qmp')}",
                 "-device", "virtio-serial-pci",
                 "-netdev", "user,id=net,restrict=on,guestfwd="
                 f"tcp:10.0.2.100:25-cmd:{relay}",
@@ -123,8 +113,7 @@ class Vm:
                 + self.path("source.img"),
                 "-device", "qemu-xhci,id=xhci,p2=8,p3=8"]
         for name in ("command", "journal", "event"):
-            argv += ["-chardev", f"socket,id={name},server=on,wait=off,"
-                     f"path={self.path(name)}",
+            argv += ["-chardev", f"socket,id={name},path={self.path(name)}",
                      "-device", f"virtserialport,chardev={name},name=vm.{name}"]
         for disk in disks:
             argv += ["-blockdev", json.dumps(disk.blockdev()),
@@ -134,11 +123,11 @@ class Vm:
         with open(self.path("qemu.log"), "ab") as log:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
-        self.qmp = Qmp(self.path("qmp"))
+        self.qmp = Qmp(doors["qmp"])
         self.streams = [
-            Stream(self.path("command"), self._on_answer),
-            Stream(self.path("journal"), self._on_entry),
-            Stream(self.path("event"), self._on_event)]
+            Stream(doors["command"], self._on_answer),
+            Stream(doors["journal"], self._on_entry),
+            Stream(doors["event"], self._on_event)]
         self.wait_ready(seen)
 
     def wait_ready(self, seen, limit=BOOT_LIMIT):

@@ -155,6 +155,11 @@ class World:
     def status(self):
         return json.loads(self.vm.sh("asbackup status --json"))
 
+    def seen(self, disk):
+        """Until udev has done with a disk that is plugged in."""
+        self.vm.sh("udevadm wait --timeout=60 --settle "
+                   f"/dev/disk/by-uuid/{disk.uuid}", 70)
+
     def device_gone(self, since, limit=30):
         """When the guest's kernel saw the disk go."""
         return self.vm.wait("the kernel sees the disk go", lambda e: e.get(
