@@ -119,10 +119,10 @@ static void send_mail(
 {
 	_cleanup_free_ char *owned = subject;
 	_cleanup_free_ char *body = mail_text(what);
-	struct mailer_message m = {.subject = subject, .body = body};
+	struct mailer_message m = {.subject = owned, .body = body};
 	struct err err = ERR_INIT;
 
-	if (t->o->no_mail || !subject || !body)
+	if (t->o->no_mail || !owned || !body)
 		return;
 	if (mailer_keep(t->s, &m, NULL, &err) < 0)
 		log_show_err(LOG_LEVEL_WARNING, &err);
