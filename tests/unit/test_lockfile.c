@@ -385,6 +385,17 @@ static void block_alarm(bool block)
 	        sigprocmask(block ? SIG_BLOCK : SIG_UNBLOCK, &mask, NULL), 0);
 }
 
+/* As a seccomp filter does. */
+static bool no_timer;
+int setitimer(__itimer_which_t which, const struct itimerval *new,
+        struct itimerval *old)
+{
+	if (!no_timer)
+		return (int)syscall(SYS_setitimer, which, new, old);
+	errno = EPERM;
+	return -1;
+}
+
 static void waits_for_its_time(void **s)
 {
 	struct err e = ERR_INIT;
@@ -435,6 +446,25 @@ static void waits_for_the_holder(void **s)
 	assert_int_equal(flocks, 5);
 	assert_int_equal(waitpid(ends_now.pid, NULL, 0), ends_now.pid);
 	check_is_locked_file(fd);
+}
+
+static void waits_without_a_timer(void **s)
+{
+	no_timer = true;
+	waits_for_its_time(s);
+	ends_now = hold(-1);
+	flocks = 0;
+	before_flock = let_go;
+	check_is_locked_file(lockfile_take_wait(dir_fd, "lock", LONG_MS, NULL));
+	assert_int_equal(waitpid(ends_now.pid, NULL, 0), ends_now.pid);
+	ends_now = hold(-1);
+	assert_int_equal(sig_init(NULL), 0);
+	assert_int_equal(raise(SIGTERM), 0);
+	assert_int_equal(
+	        lockfile_take_wait(dir_fd, "lock", LONG_MS, NULL), -EINTR);
+	sig_reset();
+	release(&ends_now);
+	no_timer = false;
 }
 
 /* Free, or made by us: no alarm, no waiting. */
@@ -565,6 +595,7 @@ int main(void)
 	        TEST(a_probe_is_not_a_holder),
 	        TEST(waits_for_its_time),
 	        TEST(waits_for_the_holder),
+	        TEST(waits_without_a_timer),
 	        TEST(need_not_wait),
 	        TEST(replaced_while_we_wait),
 	        TEST(a_signal_asks_for_the_end),

@@ -30,6 +30,7 @@
 #define PROBE_PAUSE_NS 1000000
 
 #define ALARM_US 100000
+#define ASK_NS 5000000
 
 /* Opens or creates; *@ret_existed tells which. A descriptor or -errno. */
 static int open_or_create(int dir_fd, const char *path, bool *ret_existed)
@@ -86,6 +87,36 @@ static void on_alarm(int signo)
 	(void)signo; /* flock() returns, that is all */
 }
 
+/* Without a timer, which a seccomp filter may forbid: it is asked again and
+ * again, and others may be faster. */
+static int ask_until(int fd, int64_t deadline)
+{
+	const struct timespec pause = {.tv_nsec = ASK_NS};
+
+	for (;;) {
+		if (sig_caught())
+			return -EINTR;
+		if (clock_mono_ms() >= deadline)
+			return -ETIMEDOUT;
+		(void)nanosleep(&pause, NULL);
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* The timer interrupts it. */
+static int wait_until(int fd, int64_t deadline)
+{
+	int r;
+
+	do
+		r = flock(fd, LOCK_EX) < 0 ? -errno : 0;
+	while (r == -EINTR && !sig_caught() && clock_mono_ms() < deadline);
+	return r == -EINTR && !sig_caught() ? -ETIMEDOUT : r;
+}
+
 /* flock(2) knows no time limit: a timer interrupts it, again and again, for
  * the first alarm may come before the call. */
 static int lock_until(int fd, int64_t deadline)
@@ -94,7 +125,7 @@ static int lock_until(int fd, int64_t deadline)
 	const struct itimerval every = {
 	        .it_interval.tv_usec = ALARM_US, .it_value.tv_usec = ALARM_US};
 	struct sigaction old_sa;
-	struct itimerval old_timer;
+	struct itimerval old_timer = {.it_value.tv_sec = 0};
 	sigset_t alarm, old_mask;
 	int r = try_lock(fd);
 
@@ -106,15 +137,13 @@ static int lock_until(int fd, int64_t deadline)
 	(void)sigemptyset(&alarm);
 	(void)sigaddset(&alarm, SIGALRM);
 	(void)sigprocmask(SIG_UNBLOCK, &alarm, &old_mask);
-	(void)setitimer(ITIMER_REAL, &every, &old_timer);
-	do
-		r = flock(fd, LOCK_EX) < 0 ? -errno : 0;
-	while (r == -EINTR && !sig_caught() && clock_mono_ms() < deadline);
+	if (setitimer(ITIMER_REAL, &every, &old_timer) < 0)
+		r = ask_until(fd, deadline);
+	else
+		r = wait_until(fd, deadline);
 	(void)setitimer(ITIMER_REAL, &old_timer, NULL);
 	(void)sigprocmask(SIG_SETMASK, &old_mask, NULL);
 	(void)sigaction(SIGALRM, &old_sa, NULL);
-	if (r == -EINTR && !sig_caught())
-		r = -ETIMEDOUT;
 	return r;
 }
 
