@@ -273,7 +273,8 @@ static void test_refused(void **state)
 {
 	(void)state;
 	NEED_NTFS(&d);
-	mount_fails("exit 14", -EUCLEAN);
+	mount_fails("exit 16", -EBUSY);
+	assert_null(strstr(err.meaning, "chkdsk"));
 	assert_false(is_dirty());
 }
 
@@ -283,6 +284,7 @@ static void test_killed_early(void **state)
 	(void)state;
 	NEED_NTFS(&d);
 	mount_fails(NTFS_BE_KILLED, -EIO);
+	assert_non_null(strstr(err.meaning, "chkdsk"));
 	assert_true(is_dirty());
 }
 

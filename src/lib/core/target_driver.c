@@ -141,9 +141,16 @@ static int start(struct target *t, const char *path,
 	if (r < 0)
 		return r;
 	r = mount_fuse_start(path, req, &opt, &t->driver, ret_missing, err);
+	if (r >= 0 || req->read_only)
+		return r;
 	/* A driver that refuses a volume has written nothing. */
-	if (r < 0 && !req->read_only && !killed &&
-	        run_task(t, clear_task, &other) < 0)
+	if (killed)
+		err_meaning(err, "%s",
+		        _("Nothing was copied. The driver was stopped in the "
+		          "middle of its work: before the next copy Windows "
+		          "has to check the disk (\"chkdsk X: /f\", X: is its "
+		          "drive letter)."));
+	else if (run_task(t, clear_task, &other) < 0)
 		log_debug("the mark stays: %s", other.message);
 	return r;
 }
