@@ -11,6 +11,7 @@
 #include "sig.h"
 #include "str.h"
 #include "util.h"
+#include "core/clocksync.h"
 #include "core/lease_internal.h"
 
 /* How often to look where the kernel does not tell. */
@@ -77,6 +78,7 @@ int lease_open(
         struct lease *l, const char *path, int64_t ttl_s, struct err *err)
 {
 	l->ttl_s = ttl_s;
+	clocksync_ask(); /* before anybody asks in the gate */
 	return lockdir_open(&l->dir, path, err);
 }
 
@@ -84,6 +86,7 @@ int lease_open_existing(
         struct lease *l, const char *path, int64_t ttl_s, struct err *err)
 {
 	l->ttl_s = ttl_s;
+	clocksync_ask(); /* before anybody asks in the gate */
 	return lockdir_open_existing(&l->dir, path, err);
 }
 

@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timex.h>
 
 #include "clock.h"
 #include "path.h"
 #include "str.h"
 #include "util.h"
+#include "core/clocksync.h"
 #include "core/lease_record.h"
 
 /* A server whose clock lost its battery has the right time by then. */
@@ -26,12 +26,10 @@ static void read_machine(struct lease_now *now)
 
 void lease_now(struct lease_now *ret)
 {
-	struct timex tx = {.modes = 0};
-
 	*ret = (struct lease_now){
 	        .real = clock_real_s(),
 	        .boot_ms = clock_boot_ms(),
-	        .is_clock_set = adjtimex(&tx) >= 0 && !(tx.status & STA_UNSYNC),
+	        .is_clock_set = clocksync_is_set(),
 	};
 	(void)str_copy(ret->boot, sizeof ret->boot, clock_boot_id());
 	read_machine(ret);

@@ -19,7 +19,7 @@ struct lease_record;
 struct lease_now {
 	int64_t real;      /* seconds since 1970 */
 	int64_t boot_ms;   /* CLOCK_BOOTTIME */
-	bool is_clock_set; /* the kernel holds it for synchronised */
+	bool is_clock_set; /* clocksync.h */
 	char machine[40];
 	char boot[40];
 };
