@@ -8,7 +8,7 @@
  *	NJ jobs, NC copies
  *	FAULTS    so often a process is killed or the power fails, at any step
  *	FAILS     so many files cannot be made: the disk is full
- *	NO_ROOM   three of them
+ *	FULL      three of them
  *	RENEWALS  so often veeam-lock is called again by a run that goes on
  *	OBEY      a job whose pre-job script failed or was killed does not run;
  *	          without it, it runs all the same
@@ -64,7 +64,7 @@
 #ifndef RENEWALS
 #define RENEWALS 0
 #endif
-#ifdef NO_ROOM
+#ifdef FULL
 #define FAILS 3
 #endif
 #ifndef FAILS
@@ -280,9 +280,9 @@ inline first_dead(r, from)
 }
 
 /*
- * Enters the gate and reaps the queue, lease_reap_queue().  With @wake it stays
- * in there; else it was only woken, and goes on waiting.  (Whoever wakes
- * without need changes nothing, so that is left out.)
+ * Enters the gate and reaps the queue, lease_reap_queue(): with @wake in any
+ * case, else only if there is something to reap.  (Whoever is woken and finds
+ * nothing changes nothing, so that is left out.)
  */
 inline enter_and_reap(me, wake)
 {
@@ -315,7 +315,7 @@ inline enter_and_reap(me, wake)
 	   }
 	:: atomic { OURS(me) && !DEAD_COPY && !DEAD_JOB && (wake) -> gate = me };
 	   break
-	:: atomic { gate == me && !DEAD_COPY && !DEAD_JOB && !(wake) -> leave(me) }
+	:: gate == me && !DEAD_COPY && !DEAD_JOB && !(wake) -> break
 	od
 }
 

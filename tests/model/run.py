@@ -46,7 +46,7 @@ HOLDS = [
     (1, 1, 1, "REMOTE FAILS STUCK RENEWALS"),
     (1, 1, 1, "REMOTE LATE CLEAN"),
     (1, 1, 2, "REMOTE"),
-    (1, 1, 1, "REMOTE NO_ROOM"),
+    (1, 1, 1, "REMOTE FULL"),
     (1, 1, 2, "REMOTE NO_RUNS RENEWALS"),
     (1, 1, 2, "TMPFS"),
     (2, 1, 1, "", "copy_goes_on"),
@@ -55,6 +55,8 @@ HOLDS = [
     (1, 2, 1, "RENEWALS", "job_goes_on"),
 ]
 LONG = [
+    (2, 2, 1, "FAILS"),
+    (2, 2, 1, "REMOTE RENEWALS"),
     (2, 1, 2, ""),
     (1, 2, 3, ""),
     (2, 2, 1, ""),
@@ -63,11 +65,9 @@ LONG = [
     (2, 2, 1, "OBEY"),
     (2, 1, 2, "REMOTE FAILS RENEWALS"),
     (2, 2, 1, "REMOTE"),
-    (2, 2, 1, "REMOTE RENEWALS"),
-    (2, 2, 1, "FAILS"),
     (2, 1, 1, "STUCK"),
     (1, 2, 1, "REMOTE FAILS STUCK RENEWALS"),
-    (1, 2, 1, "REMOTE NO_ROOM STUCK RENEWALS"),
+    (1, 2, 1, "REMOTE FULL STUCK RENEWALS"),
     (1, 1, 2, "REMOTE FAILS STUCK RENEWALS LATE CLEAN"),
     (2, 2, 1, "", "copy_goes_on"),
     (2, 2, 1, "", "job_goes_on"),
@@ -75,7 +75,7 @@ LONG = [
 
 CLAIMS = {"safety": "", "copy_goes_on": ": every copy goes on",
           "job_goes_on": ": every job is answered"}
-SWITCHES = {"FAILS": "a full disk", "NO_ROOM": "a disk that stays full", "STUCK": "a blocked gate",
+SWITCHES = {"FAILS": "a full disk", "FULL": "a disk that stays full", "STUCK": "a blocked gate",
             "RENEWALS": "a renewal", "LATE": "late unlocks",
             "CLEAN": "veeam-lock --clean", "NO_RUNS": "no ids of runs",
             "TMPFS": "all in memory"}
@@ -178,7 +178,7 @@ class Claim:
         out = self.call("spin", *self.defines, "-a", "lease.pml")
         if not os.path.exists(os.path.join(self.dir, "pan.c")):
             return out
-        flags = ["-DMEMLIM=12000" if self.long else "-DMEMLIM=3000",
+        flags = ["-DMEMLIM=8000" if self.long else "-DMEMLIM=3000",
                  "-DNOREACH", "-O2" if self.long else "-O0", "-w"]
         run = ["./pan", "-m1000000", "-w26" if self.long else "-w22"]
         if self.kind == "safety":
@@ -274,16 +274,17 @@ def claims(args):
     return [c for c in all_of_them if args.only in c.what]
 
 
-def check(chosen, top, at_a_time):
+def check(chosen, top):
     """Prints a line for each claim, in their order. Returns how many fail."""
     bad = 0
-    with ThreadPoolExecutor(at_a_time) as pool:
+    with ThreadPoolExecutor(2) as pool:
         for claim, out in zip(
                 chosen, pool.map(lambda c: c.search(top), chosen)):
             good, line, details = claim.judge(out)
             bad += not good
             print("ok -" if good else "not ok -", line, flush=True)
-            for detail in [] if good else details[-60:]:
+            # What was violated stands first, the end of its story last.
+            for detail in [] if good else details[:1] + details[1:][-60:]:
                 print("#", detail)
     return bad
 
@@ -298,8 +299,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="model.") as own:
         top = args.dir or own
         os.makedirs(top, exist_ok=True)
-        # The long ones want the memory for themselves.
-        bad = check(chosen, top, 1 if args.long else 2)
+        bad = check(chosen, top)
     print(f"1..{len(chosen)}")
     return 1 if bad else 0
 
