@@ -42,14 +42,6 @@ struct taking {
 /* --- what is said -----------------------------------------------------------
  */
 
-static void on_reaped(const char *job, enum lease_verdict why, void *arg)
-{
-	char text[400];
-
-	(void)arg;
-	log_warn("%s", lockjob_reaped(text, sizeof text, job, why));
-}
-
 static int granted(const struct taking *t)
 {
 	printf(_("The Veeam job %s has the lock.\n"), t->job);
@@ -337,7 +329,7 @@ int lock_take(const struct lock_options *o, const struct settings *s)
 	};
 	int code;
 
-	t.lease.on_reaped = on_reaped;
+	t.lease.on_reaped = lockjob_log_reaped;
 	set_record(&t);
 	set_limit(&t);
 	code = take(&t);

@@ -111,14 +111,6 @@ static void parse(int argc, char **argv, struct options *o)
 /* --- unlocking --------------------------------------------------------------
  */
 
-static void on_reaped(const char *job, enum lease_verdict why, void *arg)
-{
-	char text[400];
-
-	(void)arg;
-	log_warn("%s", lockjob_reaped(text, sizeof text, job, why));
-}
-
 static int unlock_one(
         struct lease *l, const char *job, const char *run, struct err *err)
 {
@@ -188,7 +180,7 @@ static int unlock(
 	if (!dir)
 		return err_nomem(err);
 	lockjob_from_environment(&rec);
-	l.on_reaped = on_reaped;
+	l.on_reaped = lockjob_log_reaped;
 	r = lease_open(&l, dir, s->lease_hours * 3600, err);
 	if (r == 0)
 		r = o->all ? unlock_all(&l, err)

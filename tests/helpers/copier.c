@@ -13,8 +13,9 @@
  *
  * What happens is appended to the history (lock_history.py tells its form),
  * each line by one write(2), and always so that a span of time in the history
- * lies within what it tells of.  Prints a line when it copies.  Exit code: 0,
- *75 another copy, 1.
+ * lies within what it tells of.  Prints a line when it copies.
+ *
+ * Exit code: 0; 75 another copy; 1 something else.
  */
 #include <errno.h>
 #include <fcntl.h>

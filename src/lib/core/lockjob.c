@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "i18n.h"
+#include "log.h"
 #include "path.h"
 #include "str.h"
 #include "text.h"
@@ -131,4 +132,12 @@ char *lockjob_reaped(
 		break;
 	}
 	return dst;
+}
+
+void lockjob_log_reaped(const char *job, enum lease_verdict why, void *arg)
+{
+	char text[400];
+
+	(void)arg;
+	log_warn("%s", lockjob_reaped(text, sizeof text, job, why));
 }

@@ -28,5 +28,7 @@ bool lockjob_is_remote(void);
 /* One sentence for the log about a lease that lease_reap() took away. */
 char *lockjob_reaped(
         char *dst, size_t size, const char *job, enum lease_verdict why);
+/* The same as a warning, for on_reaped of lease.h. */
+void lockjob_log_reaped(const char *job, enum lease_verdict why, void *arg);
 
 #endif
