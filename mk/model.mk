@@ -1,5 +1,5 @@
 # The lock protocol checked with spin, in sizes that "make check" has no time
-# for: tests/model/run.py.  Up to 12 GiB of memory.
+# for: tests/model/run.py.  Ten minutes on two cores, 4 GiB.
 #
 #	make model               T=2 jobs: only lines with "2 jobs" in them
 #
