@@ -13,8 +13,7 @@
  *	OBEY      a job whose pre-job script failed or was killed does not run;
  *	          without it, it runs all the same
  *	REMOTE    jobs run on another machine: they survive a power failure
- *	STUCK     the gate may be blocked for too long when time is up (V4)
- *	STUCK_V1  it may be so at the beginning, too (A7)
+ *	STUCK     the gate may be blocked for too long (V1, V4)
  *	LATE      veeam-unlock may come when the next run is under way
  *	CLEAN     somebody calls veeam-lock --clean
  *	NO_RUNS   nobody tells which run of a job it is
@@ -44,9 +43,7 @@
  *	    back is of a run that still has the other one.
  *	A6  nobody removes a lease by hand, by "veeam-unlock --all" neither, or
  *	    replaces the directory while it is used
- *	A7  V1 can enter the gate, or no dead ticket of the same job is there:
- *	    V4 does not reap, and the ticket would replace its lease
- *	A8  no veeam-unlock of an earlier run comes late while there is such a
+ *	A7  no veeam-unlock of an earlier run comes late while there is such a
  *	    name: it does not tell of which run it is
  *
  * Not in here: what jobs.c knows of the old script's lock files, and who may
@@ -482,7 +479,7 @@ V1:	{ {
 #ifdef LIVE
 		waits[me] = true;
 #endif
-#ifdef STUCK_V1
+#ifdef STUCK
 		if
 		:: true
 		:: !OURS(me) -> goto V4
@@ -548,8 +545,12 @@ V3:		if
 		};
 
 V4:		if
-		:: atomic {
-			OURS(me) -> gate = me;
+#ifdef M_V4_WITHOUT_REAP
+		:: atomic { OURS(me) -> gate = me };
+#else
+		:: enter_and_reap(me, true);
+#endif
+		   atomic {
 			if
 			:: copy == NONE -> goto V4_lease
 			:: else

@@ -115,6 +115,8 @@ FOUND = [
      "-DFAULTS=1 -DM_TICKET_FIRST", LOST),
     ("V4 does not write a lease", "safety", "-DM_FORGETS_FORCED", LOST),
     ("V4 does not taint", "safety", "-DM_FORCES_WITHOUT_TAINT", OVERLAP),
+    ("V4 does not reap", "safety",
+     "-DFAULTS=1 -DREMOTE -DSTUCK -DM_V4_WITHOUT_REAP", LOST),
     ("V4 without room gives up", "safety",
      "-DFAILS=1 -DM_NO_ROOM_NO_LEASE", LOST),
     ("V4 without room or ticket does not leave its name", "safety",
@@ -150,10 +152,8 @@ OCCURS = [
     ("a pass overlaps a job", "safety", "-DR_OVERLAPPED", REACHED),
     ("a copy finds a killed veeam-lock", "safety",
      "-DFAULTS=1 -DR_REAPED_BY_COPY", REACHED),
-    ("a late unlock takes a lease that is only a name (A8)", "safety",
+    ("a late unlock takes a lease that is only a name (A7)", "safety",
      "-DFAILS=2 -DLATE", LOST),
-    ("a dead ticket replaces the lease of the next run (A7)", "safety",
-     "-DFAULTS=1 -DREMOTE -DSTUCK -DSTUCK_V1", LOST),
 ]
 
 

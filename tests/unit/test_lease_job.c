@@ -262,6 +262,30 @@ static void forced_though_the_gate_is_stuck(void **s)
 	assert_true(read_lease("lease/job").forced);
 }
 
+/* What an earlier run left behind while the gate was stuck must not replace
+ * the lease of the next one, whose V1 could not enter it either. */
+static void forced_with_a_dead_ticket_of_an_earlier_run(void **s)
+{
+	int gate;
+
+	(void)s;
+	copy_fd = copy_begin(&copy);
+	assert_int_equal(job_queue(&a, "job", "1"), 1);
+	gate = lockdir_enter(&b.dir, &err);
+	time_flies = true;
+	assert_int_equal(job_force(&a, "job", "1"), -ETIMEDOUT);
+	assert_int_equal(job_queue(&b, "job", "2"), -ETIMEDOUT);
+	time_flies = false;
+	(void)close(gate);
+	util_closep(&copy_fd);
+	assert_int_equal(job_force(&b, "job", "2"), 0);
+	assert_int_equal(count("queue"), 0);
+	assert_string_equal(read_lease("lease/job").run, "2");
+	assert_int_equal(lease_clean(&copy, &err), 0);
+	assert_string_equal(read_lease("lease/job").run, "2");
+	assert_int_equal(job_release(&a, "job", "2"), LEASE_RELEASED);
+}
+
 /* --- U -------------------------------------------------------------------- */
 
 static void released_twice(void **s)
@@ -350,6 +374,7 @@ int main(void)
 	        TEST(forced_without_a_ticket),
 	        TEST(forced_when_nobody_copies),
 	        TEST(forced_though_the_gate_is_stuck),
+	        TEST(forced_with_a_dead_ticket_of_an_earlier_run),
 	        TEST(released_twice),
 	        TEST(released_by_another_run),
 	        TEST(released_unreadable),

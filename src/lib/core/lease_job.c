@@ -187,6 +187,10 @@ int lease_job_force(
 		r = lease_taint(l, err);
 	if (gate < 0)
 		r = gate;
+	/* V1 may not have come so far: a dead ticket of an earlier run would
+	 * replace the lease later. */
+	if (r == 0)
+		r = lease_reap_queue(l, err);
 	if (r == 0)
 		r = write_lease(l, &lease, err);
 	if (r == 0)
