@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base64.h"
 #include "buf.h"
 #include "i18n.h"
 #include "str.h"
@@ -54,40 +55,12 @@ void mime_clean(struct buf *b, const char *text, size_t len, bool multiline)
 
 /* --- base64 -------------------------------------------------------------- */
 
-static const char base64_digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void base64_group(char dst[4], const unsigned char *p, size_t n)
-{
-	unsigned v = (unsigned)p[0] << 16;
-
-	if (n > 1)
-		v |= (unsigned)p[1] << 8;
-	if (n > 2)
-		v |= p[2];
-	dst[0] = base64_digits[v >> 18];
-	dst[1] = base64_digits[v >> 12 & 63];
-	dst[2] = n > 1 ? base64_digits[v >> 6 & 63] : '=';
-	dst[3] = n > 2 ? base64_digits[v & 63] : '=';
-}
-
-static void base64_plain(struct buf *b, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-	char group[4];
-
-	for (size_t i = 0; i < len; i += 3) {
-		base64_group(group, p + i, len - i < 3 ? len - i : 3);
-		buf_add(b, group, 4);
-	}
-}
-
 void mime_base64(struct buf *b, const void *data, size_t len)
 {
 	const unsigned char *p = data;
 
 	for (size_t i = 0; i < len; i += 57) {
-		base64_plain(b, p + i, len - i < 57 ? len - i : 57);
+		base64_add(b, p + i, len - i < 57 ? len - i : 57);
 		buf_adds(b, "\r\n");
 	}
 }
@@ -145,7 +118,7 @@ static void add_encoded_words(struct buf *b, const char *s)
 		while (n < len && n > 0 && (s[n] & 0xc0) == 0x80)
 			n--;
 		buf_adds(b, first ? " =?UTF-8?B?" : "\r\n =?UTF-8?B?");
-		base64_plain(b, s, n);
+		base64_add(b, s, n);
 		buf_adds(b, "?=");
 		first = false;
 		s += n;
