@@ -182,15 +182,14 @@ void jsondoc_append_string(struct jsondoc *array, const char *value)
 	append(array, new_string(value));
 }
 
-char *jsondoc_print(const struct jsondoc *root)
+static char *print(const struct jsondoc *root, size_t flags)
 {
 	char *text, *bigger;
 	size_t len;
 
 	if (!root || root->root->failed)
 		return NULL;
-	text = json_dumps(
-	        root->json, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS));
+	text = json_dumps(root->json, flags | JSON_REAL_PRECISION(REAL_DIGITS));
 	if (!text)
 		return NULL;
 
@@ -203,6 +202,16 @@ char *jsondoc_print(const struct jsondoc *root)
 	bigger[len] = '\n';
 	bigger[len + 1] = '\0';
 	return bigger;
+}
+
+char *jsondoc_print(const struct jsondoc *root)
+{
+	return print(root, JSON_INDENT(2));
+}
+
+char *jsondoc_print_line(const struct jsondoc *root)
+{
+	return print(root, JSON_COMPACT);
 }
 
 /* --- reading ------------------------------------------------------------- */
