@@ -9,10 +9,17 @@
 #include "core/exitcode.h"
 #include "core/lease_record.h"
 
+static int exitcode = EXITCODE_USAGE;
+
+void usage_set_exitcode(int code)
+{
+	exitcode = code;
+}
+
 void usage_try_help(const char *program)
 {
 	fprintf(stderr, _("Try '%s --help'.\n"), program);
-	exit(EXITCODE_USAGE);
+	exit(exitcode);
 }
 
 void usage_error(const char *program, const char *fmt, ...)

@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include "util.h"
 
+/* For a program that does not end with 2 when it was called wrongly. */
+void usage_set_exitcode(int code);
+
 /* "PROGRAM: ...", where to look it up, and exit code 2. */
 _Noreturn void usage_error(const char *program, const char *fmt, ...)
         _printf_(2, 3);
