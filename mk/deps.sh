@@ -16,7 +16,7 @@ export LC_ALL=C
 
 build=(gcc libc6-dev make pkg-config libudev-dev libblkid-dev libmount-dev
 libesmtp-dev libiniparser-dev libjansson-dev libsqlite3-dev libxxhash-dev
-libssl-dev gettext rsync gzip ca-certificates)
+libssl-dev libssh-dev gettext rsync gzip ca-certificates)
 
 package=(build-essential debhelper dpkg-dev gcc-mingw-w64-x86-64-win32)
 

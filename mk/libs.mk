@@ -2,7 +2,7 @@
 # has none.  The Debian packages that bring them are in mk/deps.sh.
 
 PKG_CONFIG ?= pkg-config
-PKGS := libudev blkid mount jansson sqlite3 libxxhash libcrypto libssl
+PKGS := libudev blkid mount jansson sqlite3 libxxhash libcrypto libssl libssh
 
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) \
