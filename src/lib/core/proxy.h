@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proxy: a command whose standard input and output are the connection
+ * (ProxyCommand of ssh_config(5)).
+ */
+#ifndef CORE_PROXY_H
+#define CORE_PROXY_H
+
+#include "err.h"
+
+struct proxy;
+
+/*
+ * Starts @command by a shell, for that is what ssh does with it; %h and %p in
+ * it become @host and @port, %% a percent sign.  *ret_fd: non-blocking, the
+ * caller's.  0 or negative errno with @err.
+ */
+int proxy_start(struct proxy **ret, const char *command, const char *host,
+        unsigned port, const char *user, int *ret_fd,
+        struct err *err) _must_check_;
+/* Ends it. NULL is fine. */
+void proxy_free(struct proxy *p);
+
+#endif

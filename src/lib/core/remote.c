@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/remote.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "i18n.h"
+#include "loop.h"
+#include "core/proxy.h"
+#include "core/reach.h"
+#include "sys/sshclient.h"
+
+struct remote {
+	struct loop *loop;
+	struct remote_options options;
+	struct remote_handlers handlers;
+	struct reach *reach;
+	struct proxy *proxy;
+	struct sshclient *ssh;
+	struct sshclient *dead; /* dropped in the middle of a call of its own */
+	struct loop_source line;  /* the connection; due: without an event */
+	struct loop_source timer; /* the login's end, or the next attempt */
+	bool up;
+	bool was_up;  /* since remote_new() */
+	int attempts; /* that failed */
+	bool pumping; /* handlers are being called: nothing may be freed */
+	bool freed;
+};
+
+/* --- life -------------------------------------------------------------------
+ */
+
+static void close_line(struct remote *r)
+{
+	r->up = false;
+	loop_remove(r->loop, &r->line);
+	loop_remove(r->loop, &r->timer);
+	reach_free(r->reach);
+	r->reach = NULL;
+	proxy_free(r->proxy);
+	r->proxy = NULL;
+	if (r->pumping && !r->dead)
+		r->dead = r->ssh;
+	else
+		sshclient_close(r->ssh);
+	r->ssh = NULL;
+}
+
+void remote_drop(struct remote *r)
+{
+	close_line(r);
+}
+
+void remote_free(struct remote *r)
+{
+	if (!r)
+		return;
+	close_line(r);
+	r->freed = true;
+	if (!r->pumping)
+		free(r);
+}
+
+/* What the handlers have asked for is done now. */
+static void end_pumping(struct remote *r)
+{
+	r->pumping = false;
+	sshclient_close(r->dead);
+	r->dead = NULL;
+	if (r->freed)
+		free(r);
+}
+
+/* --- attempts ---------------------------------------------------------------
+ */
+
+/* What has no other way to be told. */
+static void give_up(struct remote *r, const struct err *err)
+{
+	close_line(r);
+	r->handlers.on_failed(err, r->handlers.arg);
+}
+
+static int call_later(struct remote *r, struct loop_source *s, int64_t ms)
+{
+	loop_remove(r->loop, s);
+	s->due_ms = clock_mono_ms() + ms;
+	return loop_add(r->loop, s);
+}
+
+/* The host said no for good; after it was up once, it may still be booting. */
+static bool is_final(const struct remote *r, int error)
+{
+	return error == -EKEYREJECTED || error == -ENOMEM ||
+	       (error == -EACCES && !r->was_up);
+}
+
+static void attempt_failed(struct remote *r, const struct err *err)
+{
+	struct err copy = *err;
+
+	if (is_final(r, err->code) || r->attempts >= r->options.retries) {
+		give_up(r, &copy);
+		return;
+	}
+	close_line(r);
+	r->attempts++;
+	if (call_later(r, &r->timer, r->options.delay_ms) < 0) {
+		err_nomem(&copy);
+		give_up(r, &copy);
+	} else if (r->handlers.on_retry) {
+		r->handlers.on_retry(
+		        &copy, r->options.delay_ms, r->handlers.arg);
+	}
+}
+
+static void broke(struct remote *r, const struct err *err)
+{
+	if (!r->up) {
+		attempt_failed(r, err);
+		return;
+	}
+	close_line(r);
+	r->handlers.on_lost(err, r->handlers.arg);
+}
+
+static void came_up(struct remote *r)
+{
+	loop_remove(r->loop, &r->timer);
+	r->up = r->was_up = true;
+	r->attempts = 0;
+	r->handlers.on_up(r->handlers.arg);
+}
+
+static void wait_for_line(struct remote *r)
+{
+	r->line.fd = sshclient_fd(r->ssh);
+	r->line.events = sshclient_events(r->ssh);
+}
+
+static void pump(struct remote *r)
+{
+	struct sshclient *ssh = r->ssh;
+	struct err err = ERR_INIT;
+	int s;
+
+	r->line.due_ms = 0;
+	r->pumping = true;
+	s = sshclient_pump(ssh, &err);
+	/* Unless a handler has dropped it meanwhile. */
+	if (r->ssh == ssh && s < 0)
+		broke(r, &err);
+	if (r->ssh == ssh && s == SSHCLIENT_READY && !r->up)
+		came_up(r);
+	if (r->ssh == ssh && r->up && r->handlers.on_room)
+		r->handlers.on_room(r->handlers.arg);
+	if (r->ssh == ssh)
+		wait_for_line(r);
+	end_pumping(r);
+}
+
+static void on_line(short revents, void *arg)
+{
+	(void)revents;
+	pump(arg);
+}
+
+static int open_line(struct remote *r, int fd, struct err *err)
+{
+	int e = sshclient_open(&r->ssh, r->options.ssh, fd, err);
+
+	if (e < 0)
+		return e;
+	r->line.due_ms = 0;
+	wait_for_line(r);
+	return loop_add(r->loop, &r->line) < 0 ? err_nomem(err) : 0;
+}
+
+static void on_reached(const struct reach_result *result, void *arg)
+{
+	struct remote *r = arg;
+	struct err err = result->err;
+
+	reach_free(r->reach);
+	r->reach = NULL;
+	if (result->fd < 0 || open_line(r, result->fd, &err) < 0)
+		attempt_failed(r, &err);
+	else
+		pump(r);
+}
+
+static void attempt_by_proxy(struct remote *r)
+{
+	struct err err = ERR_INIT;
+	int fd;
+
+	if (proxy_start(&r->proxy, r->options.proxy, r->options.address,
+	            r->options.port, r->options.ssh->user, &fd, &err) < 0 ||
+	        open_line(r, fd, &err) < 0)
+		attempt_failed(r, &err);
+	else
+		pump(r);
+}
+
+static void attempt(struct remote *r)
+{
+	struct err err = ERR_INIT;
+
+	if (call_later(r, &r->timer, r->options.connect_timeout_ms + 100) < 0) {
+		err_nomem(&err);
+		give_up(r, &err);
+		return;
+	}
+	if (r->options.proxy) {
+		attempt_by_proxy(r);
+		return;
+	}
+	if (reach_start(&r->reach, r->loop, r->options.address, r->options.port,
+	            r->options.connect_timeout_ms, on_reached, r, &err) < 0)
+		attempt_failed(r, &err);
+}
+
+/* Either the pause is over, or the login takes too long. */
+static void on_timer(short revents, void *arg)
+{
+	struct remote *r = arg;
+	struct err err = ERR_INIT;
+
+	(void)revents;
+	loop_remove(r->loop, &r->timer);
+	if (!r->ssh && !r->reach) {
+		attempt(r);
+		return;
+	}
+	err_set(&err, -ETIMEDOUT,
+	        _("%s takes the connection, but does not let anybody log in "
+	          "within %d s"),
+	        r->options.address, r->options.connect_timeout_ms / 1000);
+	attempt_failed(r, &err);
+}
+
+void remote_connect(struct remote *r)
+{
+	close_line(r);
+	r->attempts = 0;
+	attempt(r);
+}
+
+int remote_new(struct remote **ret, struct loop *loop,
+        const struct remote_options *options,
+        const struct remote_handlers *handlers, struct err *err)
+{
+	struct remote *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return err_nomem(err);
+	r->loop = loop;
+	r->options = *options;
+	r->handlers = *handlers;
+	r->line = (struct loop_source){.fd = -1, .on_ready = on_line, .arg = r};
+	r->timer =
+	        (struct loop_source){.fd = -1, .on_ready = on_timer, .arg = r};
+	*ret = r;
+	return 0;
+}
+
+/* --- the program ------------------------------------------------------------
+ */
+
+/* What was buffered wants to be sent, and answers may be there already. */
+static void kick(struct remote *r)
+{
+	if (!r->pumping)
+		r->line.due_ms = 1;
+}
+
+int remote_exec(struct remote *r, const char *command,
+        const struct sshclient_handlers *handlers, struct err *err)
+{
+	int e;
+
+	if (!r->up)
+		return err_set(err, -ENOTCONN, _("%s is not connected"),
+		        r->options.address);
+	e = sshclient_exec(r->ssh, command, handlers, err);
+	/* Even when called while pumping: its request goes out only then. */
+	r->line.due_ms = 1;
+	return e;
+}
+
+ssize_t remote_write(struct remote *r, const void *data, size_t len)
+{
+	ssize_t n = r->up ? sshclient_write(r->ssh, data, len) : -ENOTCONN;
+
+	kick(r);
+	return n;
+}
+
+int remote_write_end(struct remote *r)
+{
+	int e = r->up ? sshclient_write_end(r->ssh) : -ENOTCONN;
+
+	kick(r);
+	return e;
+}
+
+void remote_resume(struct remote *r)
+{
+	if (!r->ssh)
+		return;
+	sshclient_resume(r->ssh);
+	kick(r);
+}
