@@ -64,7 +64,7 @@ LDFLAGS_ALL = $(HARDENING_LD) $(LDFLAGS)
 LIB_SRC := $(sort $(wildcard src/lib/base/*.c src/lib/sys/*.c \
 	src/lib/core/*.c src/common/*.c))
 # A directory below src/ for each program, called like it.
-PROGRAM_NAMES := asbackup veeam-lock veeam-unlock
+PROGRAM_NAMES := asbackup veeam-lock veeam-unlock vmexec
 PROGRAM_SRC := $(sort $(foreach p,$(PROGRAM_NAMES),$(wildcard src/$(p)/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 HELPER_SRC := $(sort $(wildcard tests/helpers/*.c))
@@ -99,7 +99,7 @@ $(BUILD)/paths.h: $(FLAGS_STAMP) mk/paths.h.in
 		-e 's|@RUNSTATEDIR@|$(RUNSTATEDIR)|' mk/paths.h.in > $@
 
 $(BUILD)/obj/%.o: %.c $(FLAGS_STAMP) \
-	| $(BUILD)/paths.h $(BUILD)/version.h libs-present
+	| $(BUILD)/paths.h $(BUILD)/version.h $(BUILD)/host.h libs-present
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -136,6 +136,7 @@ $(BUILD)/locale/%/LC_MESSAGES/asbackup.mo: po/%.po
 -include $(LIB_OBJ:.o=.d) $(PROGRAM_OBJ:.o=.d) \
 	$(UNIT_SRC:%.c=$(BUILD)/obj/%.d) $(HELPER_SRC:%.c=$(BUILD)/obj/%.d)
 
+include mk/host.mk
 include mk/helpers.mk
 include mk/check.mk
 include mk/fuzz.mk

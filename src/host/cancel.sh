@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+# Ends a job with all its processes.
+
+each_base has_job || fail gone
+cd "$base/$id" || fail gone
+look
+case $state in
+running)
+	: > cancel
+	/bin/sh ./kill.sh "$PWD" || fail cancel
+	;;
+starting) fail nostart ;;
+esac
+printf 'Z %s\n' "$state"

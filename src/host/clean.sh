@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# Removes the jobs that have ended before keep_days days, and what was never
+# finished while it was made.
+
+clean()
+{
+	for job in "$base"/*/meta; do
+		cd "${job%/meta}" 2> /dev/null && is_mine . || continue
+		read -r first < meta
+		look
+		[ $state != running ] && [ $state != starting ] || continue
+		# shellcheck disable=SC2154 # comes with the request
+		[ -n "$(find meta -mtime "+$keep_days")" ] ||
+			[ "$keep_days" = 0 ] || continue
+		dir=$PWD
+		cd / && rm -rf "$dir" && removed=$((removed + 1))
+	done
+	find "$base" -maxdepth 1 -name '.new.*' -mtime +1 \
+		-exec rm -rf {} + 2> /dev/null
+	return 1
+}
+
+removed=0
+each_base clean
+printf 'Z %s\n' $removed

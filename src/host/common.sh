@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+# Runs on the host, in whatever POSIX shell it has (BusyBox is enough): what
+# all requests share.  docs/VMEXEC.md describes the directory of a job and the
+# frames that are written to standard output.
+
+mask=$(umask)
+environ=$(export -p)
+umask 077
+LC_ALL=C
+export LC_ALL
+uid=$(id -u)
+
+fail()
+{
+	printf 'F %s\n' "$*"
+	exit 0
+}
+
+# When the process began, in ticks since the boot: tells it from a later one
+# with the same number.  Sets since; 1 = there is no such process.
+since_of()
+{
+	since=
+	[ -r "/proc/$1/stat" ] || return 1
+	read -r since < "/proc/$1/stat" || return 1
+	# The name before the last bracket may hold anything.
+	since=${since##*) }
+	# shellcheck disable=SC2086 # split into fields
+	set -- $since
+	since=${20}
+}
+
+# A container keeps the boot id of its host: its first process tells.
+boot=none
+[ -r /proc/sys/kernel/random/boot_id ] &&
+	read -r boot < /proc/sys/kernel/random/boot_id
+since_of 1
+boot=$boot/$since
+
+# The places for jobs, best first, never /tmp: cleaners empty that.
+if [ "$uid" = 0 ]; then
+	bases='/var/lib/vmexec
+/run/vmexec'
+else
+	bases="${XDG_STATE_HOME:-$HOME/.local/state}/vmexec
+${XDG_RUNTIME_DIR:-/run/user/$uid}/vmexec
+/var/tmp/vmexec-$uid"
+fi
+
+each_base()
+{
+	oldifs=$IFS
+	IFS='
+'
+	for base in $bases; do
+		IFS=$oldifs
+		"$@" && return 0
+		IFS='
+'
+	done
+	IFS=$oldifs
+	return 1
+}
+
+is_mine()
+{
+	# shellcheck disable=SC2046 # split into fields
+	[ -d "$1" ] && [ ! -h "$1" ] && set -- $(ls -lnd "$1") &&
+		[ "$3" = "$uid" ]
+}
+
+has_job()
+{
+	is_mine "$base/$id"
+}
+
+# In a job's directory. Sets state: running, ended, rebooted, vanished, or starting.
+look()
+{
+	state=ended
+	[ -s rc ] && return
+	state=starting
+	[ -s pid ] && read -r pid since_then boot_then method < pid || return
+	state=rebooted
+	[ "$boot_then" = "$boot" ] || return
+	state=running
+	since_of "$pid" && [ "$since" = "$since_then" ] && return
+	# It may have ended between the two looks.
+	state=vanished
+	[ ! -s rc ] || state=ended
+}
+
+# Only a place that is ours and takes a byte.
+is_usable()
+{
+	mkdir -p "$base" 2> /dev/null
+	is_mine "$base" && mkdir "$base/.new.$nonce" 2> /dev/null || return 1
+	{ printf x > "$base/.new.$nonce/try"; } 2> /dev/null && return 0
+	rm -rf "$base/.new.$nonce"
+	return 1
+}
+
+printf 'vmexec %s %s\n' "$nonce" "$boot"

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+# Sends what the job has written from the bytes out_from and err_from on, as
+# frames, until it has ended or the line breaks.  Ends by itself then, for the
+# heartbeat cannot be written any more.
+
+# O or E, descriptor, from, to.  The descriptor keeps its place from one dd to
+# the next, and a file gives dd whole blocks.
+send()
+{
+	from=$3
+	while [ "$from" -lt "$4" ]; do
+		n=$(($4 - from))
+		[ "$n" -le 67108864 ] || n=67108864
+		printf '%s %s %s\n' "$1" "$from" "$n" || exit 1
+		blocks=$((n / 65536)) rest=$((n % 65536))
+		[ $blocks = 0 ] || dd bs=65536 count=$blocks <&"$2" \
+			2> /dev/null || exit 1
+		[ $rest = 0 ] || dd bs=$rest count=1 <&"$2" \
+			2> /dev/null || exit 1
+		from=$((from + n))
+	done
+}
+
+# Descriptor, bytes.
+skip()
+{
+	[ "$2" -lt 65536 ] || dd bs=65536 skip=$(($2 / 65536)) count=0 <&"$1" \
+		2> /dev/null || exit 1
+	[ $(($2 % 65536)) = 0 ] || dd bs=$(($2 % 65536)) count=1 <&"$1" \
+		> /dev/null 2>&1 || exit 1
+}
+
+# Longer and longer while nothing happens.
+pause()
+{
+	case $wait in
+	.01) next=.02 ms=10 ;;
+	.02) next=.05 ms=20 ;;
+	.05) next=.1 ms=50 ;;
+	.1) next=.2 ms=100 ;;
+	.2) next=.2 ms=200 ;;
+	1) next=1 ms=1000 ;;
+	esac
+	sleep "$wait" 2> /dev/null || {
+		next=1 ms=1000
+		sleep 1
+	}
+	wait=$next
+	quiet=$((quiet + ms))
+	if [ $quiet -ge 2000 ]; then
+		printf 'H %s %s\n' "$out_size" "$err_size" || exit 1
+		quiet=0
+	fi
+}
+
+sizes()
+{
+	# shellcheck disable=SC2046 # nine fields a file, the fifth is its size
+	set -- $(ls -ln err out)
+	err_size=$5 out_size=${14}
+}
+
+cd "$base/$id" || fail gone
+{
+	read -r first
+	read -r started
+	read -r boot_then
+} < meta
+exec 3< out 4< err || fail gone
+sizes
+# shellcheck disable=SC2154 # come with the request
+[ "$out_from" -le "$out_size" ] && [ "$err_from" -le "$err_size" ] ||
+	fail shorter "$out_size" "$err_size"
+skip 3 "$out_from"
+skip 4 "$err_from"
+how=adopted
+[ "$first" != "$nonce" ] || how=started
+look
+printf 'S %s %s %s %s %s %s\n' "$how" "$state" "${method:-none}" "$started" \
+	"$boot" "$PWD"
+
+wait=.01 quiet=0 starts=0
+while :; do
+	look
+	sizes
+	if [ $state = ended ]; then
+		there_out=$out_size there_err=$err_size
+		read -r rc out_size err_size when why < rc
+		# After a power cut.
+		[ "$there_out" -ge "$out_size" ] &&
+			[ "$there_err" -ge "$err_size" ] ||
+			fail shorter "$there_out" "$there_err"
+	fi
+	sent=$out_from,$err_from
+	send O 3 "$out_from" "$out_size"
+	send E 4 "$err_from" "$err_size"
+	out_from=$out_size err_from=$err_size
+	[ "$sent" = "$out_from,$err_from" ] || wait=.01 quiet=0
+	case $state in
+	ended)
+		printf 'X %s %s %s %s %s\n' "$rc" "$out_size" "$err_size" \
+			"$when" "$why"
+		exit 0
+		;;
+	rebooted | vanished)
+		printf 'G %s %s %s\n' "$state" "$out_size" "$err_size"
+		exit 0
+		;;
+	starting)
+		starts=$((starts + 1))
+		[ $starts -lt 100 ] || fail nostart
+		;;
+	esac
+	pause
+done

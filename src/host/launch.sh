@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# Starts what runs the job.  Harmless when it runs already: run.sh makes sure
+# that it runs once, so who finds a job that has not begun starts it.
+
+by_systemd()
+{
+	[ "$uid" = 0 ] && [ -d /run/systemd/system ] &&
+		systemd-run --quiet --collect --unit="vmexec-$id" \
+			-p KillMode=mixed -p OOMPolicy=continue \
+			/bin/sh "$PWD/run.sh" "$PWD" systemd \
+			< /dev/null > /dev/null 2>&1
+}
+
+by_tmux()
+{
+	command -v tmux > /dev/null 2>&1 &&
+		tmux -L vmexec new-session -d -s "vmexec-$id" \
+			"/bin/sh '$PWD/run.sh' '$PWD' tmux & exec tail -n +1 -f out err" \
+			< /dev/null > /dev/null 2>&1
+}
+
+by_setsid()
+{
+	command -v setsid > /dev/null 2>&1 || return 1
+	setsid /bin/sh "$PWD/run.sh" "$PWD" setsid \
+		< /dev/null > /dev/null 2>&1 &
+}
+
+by_nohup()
+{
+	(
+		trap '' HUP
+		exec /bin/sh "$PWD/run.sh" "$PWD" nohup
+	) < /dev/null > /dev/null 2>&1 &
+}
+
+launch()
+{
+	# shellcheck disable=SC2154 # comes with the request
+	case $method in
+	auto) set -- systemd setsid nohup ;;
+	setsid) set -- setsid nohup ;;
+	*) set -- "$method" ;;
+	esac
+	for method; do
+		"by_$method" && return
+	done
+	return 1
+}
+
+cd "$base/$id" || fail gone
+case $PWD in
+*\'*) fail nobase "$PWD" ;;
+esac
+# shellcheck disable=SC2154
+if [ ! -d run ] && [ ! -s rc ]; then
+	launch || fail method "$method"
+fi

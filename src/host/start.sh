@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# Starts a job, once: its directory appears whole under its name, by one
+# rename; who comes second finds it there.  Standard input is the script.
+
+make_job()
+{
+	new=$base/.new.$nonce
+	cat > "$new/script" 2> /dev/null || return 1
+	# The line was cut in the middle: there is nobody to tell.
+	# shellcheck disable=SC2154 # comes with the request
+	[ "$(wc -c < "$new/script")" -eq "$script_size" ] || {
+		rm -rf "$new"
+		exit 1
+	}
+	# shellcheck disable=SC2154
+	{
+		printf '%s\n' "$runner" > "$new/run.sh" &&
+			printf '%s\n' "$killer" > "$new/kill.sh" &&
+			printf '%s\n' "$environ" "mask=$mask" "$settings" \
+				> "$new/env" &&
+			printf '%s\n' "$nonce" "$(date +%s)" "$boot" "$limit" \
+				> "$new/meta" &&
+			# Room for the result, also on a disk that is full then.
+			printf '%255s\n' '' > "$new/rc.new" &&
+			: > "$new/out" && : > "$new/err" && rm -f "$new/try"
+	} 2> /dev/null
+}
+
+publish()
+{
+	[ -d "$base/$id" ] || mv "$new" "$base/$id" 2> /dev/null
+	# Between the test and the rename somebody was quicker, and it went
+	# into that one's directory.
+	rm -rf "$base/$id/.new.$nonce" "$new"
+	has_job
+}
+
+# A job of that name from before, over: makes room for the new one.  Only one
+# may, and the directory cannot be another one meanwhile, for we are in it.
+put_aside()
+{
+	cd "$base/$id" && read -r first < meta || return 0
+	look
+	case $state in
+	running | starting) return 0 ;;
+	esac
+	# shellcheck disable=SC2154 # comes with the request
+	[ "$again" = yes ] && [ "$first" != "$nonce" ] || return 0
+	mkdir aside 2> /dev/null && mv "$base/$id" "$base/$id.$first" ||
+		fail aside "$base/$id"
+	cd "$base" || exit 1
+}
+
+each_base has_job && put_aside
+if ! each_base has_job; then
+	each_base is_usable || fail nobase "$bases"
+	make_job || {
+		rm -rf "$base/.new.$nonce"
+		fail nospace "$base"
+	}
+	publish || fail nobase "$base"
+fi
