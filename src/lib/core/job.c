@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/job.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "i18n.h"
+#include "loop.h"
+#include "num.h"
+#include "str.h"
+#include "text.h"
+#include "core/jobframe.h"
+#include "core/remote.h"
+#include "sys/sshclient.h"
+
+/* Until the first word of the host: sudo, a slow login. */
+#define GREETING_MS 30000
+/* It gives the processes ten seconds. */
+#define CANCEL_MS 60000
+#define WORDS_MAX 600 /* of what it says on standard error */
+
+enum request { START, FOLLOW, CANCEL };
+
+struct job {
+	struct loop *loop;
+	struct remote *remote;
+	struct job_spec spec;
+	struct job_handlers handlers;
+	struct loop_source timer;
+	char nonce[JOBTEXT_NONCE_SIZE];
+	enum request request;
+	bool known;      /* the host has said that the job is there */
+	bool paused;     /* by on_data */
+	bool cancelling; /* then the request after this one is CANCEL */
+	bool over;       /* result is waiting to be told */
+	bool timed_out;  /* that is why it is cancelled */
+	struct jobframe frame;
+	char boot[80]; /* of the host when it was first seen */
+	struct buf text;
+	size_t sent; /* of text and script */
+	bool all_sent;
+	struct buf words; /* of the host on standard error */
+	int64_t heard_ms; /* the last byte came */
+	int64_t grown_ms; /* the output grew */
+	uint64_t size;    /* of both streams, on the host */
+	int failures;     /* of the line since the last progress */
+	struct job_result result;
+};
+
+static void event(struct job *j, enum job_event what, const char *text)
+{
+	if (j->handlers.on_event)
+		j->handlers.on_event(what, text, j->handlers.arg);
+}
+
+/* --- the end ----------------------------------------------------------------
+ */
+
+/* Told from the timer: nothing of ours is on the stack then. */
+static void finish(struct job *j, enum job_kind kind, int status)
+{
+	if (j->over)
+		return;
+	j->over = true;
+	j->result.kind = kind;
+	j->result.status = status;
+	j->result.out = j->frame.out;
+	j->result.err = j->frame.err;
+	j->timer.due_ms = 1;
+}
+
+static struct err *why(struct job *j)
+{
+	return j->over ? NULL : &j->result.why;
+}
+
+static void refuse(struct job *j, const struct err *err)
+{
+	if (j->over)
+		return;
+	j->result.why = *err;
+	finish(j, j->known ? JOB_UNKNOWN : JOB_REFUSED, -1);
+}
+
+/* --- what the host says -----------------------------------------------------
+ */
+
+static bool on_bytes(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	struct job *j = arg;
+
+	j->grown_ms = j->heard_ms;
+	j->failures = 0;
+	j->paused = !j->handlers.on_data(is_stderr, data, len, j->handlers.arg);
+	return !j->paused;
+}
+
+static int not_understood(struct err *err)
+{
+	return err_set(err, -EPROTO, "%s",
+	        _("the host answers something that cannot be understood"));
+}
+
+static bool get(const struct jobframe_line *line, size_t i, uint64_t *ret)
+{
+	return i < line->len &&
+	       num_parse_u64(line->words[i], UINT64_MAX, ret) == 0;
+}
+
+static int on_started(
+        struct job *j, const struct jobframe_line *line, struct err *err)
+{
+	bool first = !j->known;
+	char shown[200];
+
+	if (line->len < 6)
+		return not_understood(err);
+	j->known = true;
+	if (j->request == START)
+		j->request = FOLLOW;
+	text_visible_str(shown, sizeof shown, line->words[2]);
+	event(j,
+	        !first                              ? JOB_RESUMED
+	        : str_eq(line->words[0], "started") ? JOB_STARTED
+	                                            : JOB_ADOPTED,
+	        shown);
+	return 0;
+}
+
+static void note_growth(struct job *j, uint64_t out, uint64_t err)
+{
+	if (out + err == j->size)
+		return;
+	j->size = out + err;
+	j->grown_ms = clock_mono_ms();
+}
+
+static int on_exit_line(
+        struct job *j, const struct jobframe_line *line, struct err *err)
+{
+	uint64_t status, out, errs;
+
+	if (line->len < 5 || !get(line, 0, &status) || !get(line, 1, &out) ||
+	        !get(line, 2, &errs) || status > 255 || out != j->frame.out ||
+	        errs != j->frame.err)
+		return not_understood(err);
+	if (j->timed_out || str_eq(line->words[4], "timeout")) {
+		err_set(why(j), -ETIMEDOUT, "%s",
+		        j->timed_out
+		                ? _("it has printed nothing for too long and "
+		                    "was ended")
+		                : _("it took too long and was ended"));
+		finish(j, JOB_TIMED_OUT, (int)status);
+	} else if (str_eq(line->words[4], "cancelled")) {
+		err_set(why(j), -ECANCELED, "%s", _("it was cancelled"));
+		finish(j, JOB_CANCELLED, (int)status);
+	} else {
+		finish(j, JOB_EXITED, (int)status);
+	}
+	return 0;
+}
+
+static void on_gone(struct job *j, bool rebooted)
+{
+	if (rebooted)
+		err_set(why(j), -ESTALE, "%s",
+		        _("the host has rebooted while it ran"));
+	else
+		err_set(why(j), -ESRCH, "%s",
+		        _("it was killed together with what ran it, or its "
+		          "files were removed"));
+	finish(j, rebooted ? JOB_REBOOTED : JOB_VANISHED, -1);
+}
+
+static int on_refused(struct job *j, const struct jobframe_line *line)
+{
+	const char *code = line->len > 0 ? line->words[0] : "";
+	char place[300] = "";
+	struct err e = ERR_INIT;
+
+	if (line->len > 1)
+		text_visible_str(place, sizeof place, line->words[1]);
+	if (str_eq(code, "gone") && j->known) {
+		on_gone(j, !str_eq(j->boot, j->frame.boot));
+		return 0;
+	}
+	if (str_eq(code, "gone"))
+		err_set(&e, -ENOENT, _("there is no job %s on the host"),
+		        j->spec.start->id);
+	else if (str_eq(code, "nospace"))
+		err_set(&e, -ENOSPC, _("the disk of the host is full: %s"),
+		        place);
+	else if (str_eq(code, "nobase"))
+		err_set(&e, -EROFS,
+		        _("the host has no place for the job's files; tried "
+		          "were: %s"),
+		        place);
+	else if (str_eq(code, "method"))
+		err_set(&e, -EOPNOTSUPP,
+		        _("the host cannot keep a job alive by %s"), place);
+	else
+		err_set(&e, -EIO, _("the host refuses the job: %s %s"), code,
+		        place);
+	refuse(j, &e);
+	return 0;
+}
+
+static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
+{
+	struct job *j = arg;
+	uint64_t out, errs;
+
+	if (j->boot[0] == '\0')
+		(void)str_copy(j->boot, sizeof j->boot, j->frame.boot);
+	switch (line->letter) {
+	case 'S':
+		return on_started(j, line, err);
+	case 'H':
+		if (!get(line, 0, &out) || !get(line, 1, &errs))
+			return not_understood(err);
+		note_growth(j, out, errs);
+		return 0;
+	case 'X':
+		return on_exit_line(j, line, err);
+	case 'G':
+		on_gone(j, line->len > 0 && str_eq(line->words[0], "rebooted"));
+		return 0;
+	case 'F':
+		return on_refused(j, line);
+	case 'Z':
+		return 0;
+	default:
+		return not_understood(err);
+	}
+}
+
+/* --- requests ---------------------------------------------------------------
+ */
+
+/* How long the host may be silent. */
+static int64_t patience_ms(const struct job *j)
+{
+	if (j->frame.boot[0] == '\0')
+		return GREETING_MS;
+	return j->request == CANCEL ? CANCEL_MS : j->spec.silence_ms;
+}
+
+static void set_timer(struct job *j)
+{
+	int64_t due = 0;
+
+	if (j->over) {
+		j->timer.due_ms = 1;
+		return;
+	}
+	if (j->heard_ms > 0 && !j->paused)
+		due = j->heard_ms + patience_ms(j);
+	if (j->spec.idle_ms > 0 && j->known && !j->cancelling &&
+	        (due == 0 || j->grown_ms + j->spec.idle_ms < due))
+		due = j->grown_ms + j->spec.idle_ms;
+	j->timer.due_ms = due;
+}
+
+static void connect_again(struct job *j, const struct err *err)
+{
+	char shown[600];
+
+	j->heard_ms = 0;
+	if (j->over)
+		return;
+	if (j->failures++ >= j->spec.retries) {
+		j->result.why = *err;
+		remote_drop(j->remote);
+		finish(j, JOB_UNKNOWN, -1);
+		return;
+	}
+	event(j, JOB_LOST, text_visible_str(shown, sizeof shown, err->message));
+	remote_connect(j->remote);
+	set_timer(j);
+}
+
+static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	struct job *j = arg;
+	struct err err = ERR_INIT;
+	bool more = true;
+
+	j->heard_ms = clock_mono_ms();
+	if (j->over)
+		return true;
+	if (is_stderr) {
+		buf_add(&j->words, data, len);
+		buf_cut(&j->words, WORDS_MAX);
+	} else if (jobframe_feed(&j->frame, data, len, &more, &err) < 0) {
+		refuse(j, &err);
+	}
+	/* The handler may have waited for somebody to read. */
+	j->heard_ms = clock_mono_ms();
+	set_timer(j);
+	return more;
+}
+
+static void words_of(const struct job *j, char *dst, size_t size)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	text_visible(&b, j->words.data, j->words.len);
+	(void)str_copy(dst, size, b.data);
+}
+
+/* The shell on the host has ended. */
+static void on_shell_end(const struct sshclient_end *end, void *arg)
+{
+	struct job *j = arg;
+	struct err err = ERR_INIT;
+	char words[WORDS_MAX];
+
+	words_of(j, words, sizeof words);
+	if (j->over)
+		return;
+	if (j->request == CANCEL) {
+		j->request = FOLLOW;
+		remote_connect(j->remote);
+		return;
+	}
+	err_set(&err, -EIO,
+	        _("the shell on the host has ended with %d%s%s: %s"),
+	        end->status, end->signal[0] ? " " : "", end->signal, words);
+	if (j->frame.boot[0] == '\0' && end->status >= 0) {
+		err_set(&err, -ENOEXEC,
+		        _("the host runs no shell for this user (exit %d): "
+		          "%s"),
+		        end->status, words);
+		refuse(j, &err);
+	} else {
+		connect_again(j, &err);
+	}
+}
+
+static void compose(struct job *j)
+{
+	buf_reset(&j->text);
+	switch (j->request) {
+	case START:
+		jobtext_start(&j->text, j->nonce, j->spec.start);
+		break;
+	case CANCEL:
+		jobtext_cancel(&j->text, j->nonce, j->spec.start->id);
+		break;
+	case FOLLOW:
+	default:
+		jobtext_follow(&j->text, j->nonce, j->spec.start->id,
+		        j->frame.out, j->frame.err);
+		break;
+	}
+}
+
+static void on_up(void *arg)
+{
+	struct job *j = arg;
+	struct sshclient_handlers h = {
+	        .on_data = on_output, .on_end = on_shell_end, .arg = j};
+	_cleanup_buf_ struct buf command = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (!j->known)
+		event(j, JOB_CONNECTED, "");
+	jobframe_restart(&j->frame);
+	buf_reset(&j->words);
+	if (j->cancelling && j->known) {
+		j->request = CANCEL;
+		j->cancelling = false;
+	}
+	compose(j);
+	jobtext_command(&command, j->nonce, j->spec.sudo);
+	j->sent = 0;
+	j->all_sent = false;
+	j->paused = false;
+	j->heard_ms = clock_mono_ms();
+	if (j->grown_ms == 0)
+		j->grown_ms = j->heard_ms;
+	if (buf_failed(&j->text) || buf_failed(&command)) {
+		err_nomem(&err);
+		refuse(j, &err);
+	} else if (remote_exec(j->remote, command.data, &h, &err) < 0) {
+		refuse(j, &err);
+	}
+	set_timer(j);
+}
+
+/* What is sent next, and how much there is of it in one piece. */
+static const char *to_send(const struct job *j, size_t *ret_len)
+{
+	size_t script = j->request == START ? j->spec.start->script_size : 0;
+
+	if (j->sent < j->text.len) {
+		*ret_len = j->text.len - j->sent;
+		return j->text.data + j->sent;
+	}
+	*ret_len = j->text.len + script - j->sent;
+	return j->spec.script ? j->spec.script + (j->sent - j->text.len) : "";
+}
+
+static void on_room(void *arg)
+{
+	struct job *j = arg;
+	size_t len;
+
+	if (j->all_sent)
+		return;
+	for (;;) {
+		const char *data = to_send(j, &len);
+		ssize_t n;
+
+		if (len == 0)
+			break;
+		n = remote_write(j->remote, data, len);
+		if (n <= 0)
+			return;
+		j->sent += (size_t)n;
+	}
+	/* Before the program runs it is not accepted: tried again then. */
+	j->all_sent = remote_write_end(j->remote) == 0;
+}
+
+static void on_failed(const struct err *err, void *arg)
+{
+	struct job *j = arg;
+
+	j->heard_ms = 0;
+	if (j->over)
+		return;
+	j->result.why = *err;
+	finish(j, j->known || j->sent > 0 ? JOB_UNKNOWN : JOB_UNREACHABLE, -1);
+}
+
+static void on_lost(const struct err *err, void *arg)
+{
+	connect_again(arg, err);
+}
+
+static void on_retry(const struct err *err, int delay_ms, void *arg)
+{
+	(void)delay_ms;
+	event(arg, JOB_RETRY, err->message);
+}
+
+/* --- time -------------------------------------------------------------------
+ */
+
+static void on_time(short revents, void *arg)
+{
+	struct job *j = arg;
+	struct err err = ERR_INIT;
+	int64_t now = clock_mono_ms();
+
+	(void)revents;
+	if (j->over) {
+		loop_remove(j->loop, &j->timer);
+		remote_drop(j->remote);
+		j->handlers.on_end(&j->result, j->handlers.arg);
+		return;
+	}
+	if (j->spec.idle_ms > 0 && j->known && !j->cancelling &&
+	        now >= j->grown_ms + j->spec.idle_ms) {
+		j->timed_out = true;
+		job_cancel(j);
+	} else if (j->heard_ms > 0 && !j->paused) {
+		int64_t wait = patience_ms(j);
+
+		if (now >= j->heard_ms + wait) {
+			err_set(&err, -ETIMEDOUT,
+			        _("the host has not said a word for %d s"),
+			        (int)(wait / 1000));
+			remote_drop(j->remote);
+			connect_again(j, &err);
+		}
+	}
+	set_timer(j);
+}
+
+void job_resume(struct job *j)
+{
+	j->paused = false;
+	j->heard_ms = clock_mono_ms();
+	remote_resume(j->remote);
+	set_timer(j);
+}
+
+void job_cancel(struct job *j)
+{
+	if (j->over || j->cancelling)
+		return;
+	j->cancelling = true;
+	event(j, JOB_CANCELLING, "");
+	remote_connect(j->remote);
+}
+
+/* --- life -------------------------------------------------------------------
+ */
+
+void job_free(struct job *j)
+{
+	if (!j)
+		return;
+	loop_remove(j->loop, &j->timer);
+	remote_free(j->remote);
+	buf_done(&j->text);
+	buf_done(&j->words);
+	free(j);
+}
+
+int job_start(struct job **ret, struct loop *loop, const struct job_spec *spec,
+        const struct job_handlers *handlers, struct err *err)
+{
+	struct job *j = calloc(1, sizeof *j);
+	struct remote_handlers h = {.on_up = on_up,
+	        .on_failed = on_failed,
+	        .on_lost = on_lost,
+	        .on_retry = on_retry,
+	        .on_room = on_room,
+	        .arg = j};
+	int r;
+
+	if (!j)
+		return err_nomem(err);
+	j->loop = loop;
+	j->spec = *spec;
+	j->handlers = *handlers;
+	j->text = BUF_INIT;
+	j->words = BUF_INIT;
+	j->request = spec->attach ? FOLLOW : START;
+	j->timer =
+	        (struct loop_source){.fd = -1, .on_ready = on_time, .arg = j};
+	j->frame = (struct jobframe){.nonce = j->nonce,
+	        .on_data = on_bytes,
+	        .on_line = on_line,
+	        .arg = j};
+	r = jobtext_nonce(j->nonce);
+	if (r == 0)
+		r = loop_add(loop, &j->timer);
+	if (r < 0)
+		err_sys(err, r, "%s", _("cannot begin"));
+	else
+		r = remote_new(&j->remote, loop, spec->remote, &h, err);
+	if (r < 0) {
+		job_free(j);
+		return r;
+	}
+	remote_connect(j->remote);
+	*ret = j;
+	return 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/jobframe.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "i18n.h"
+#include "num.h"
+#include "str.h"
+#include "text.h"
+
+/* More than a host ever sends at once. */
+#define FRAME_MAX (64U << 20)
+
+void jobframe_restart(struct jobframe *f)
+{
+	f->boot[0] = '\0';
+	f->line_len = 0;
+	f->noise = 0;
+	f->left = 0;
+}
+
+static int nonsense(const struct jobframe *f, struct err *err)
+{
+	char shown[200];
+
+	return err_set(err, -EPROTO, _("the host answers nonsense: \"%s\""),
+	        text_visible_str(shown, sizeof shown, f->line));
+}
+
+/* Splits in place at single blanks; the last word takes what is left. */
+static void split(char *text, struct jobframe_line *line)
+{
+	line->len = 0;
+	while (text && line->len < JOBFRAME_WORDS) {
+		line->words[line->len++] = text;
+		text = line->len < JOBFRAME_WORDS ? strchr(text, ' ') : NULL;
+		if (text)
+			*text++ = '\0';
+	}
+}
+
+static int take_bytes(struct jobframe *f, char letter, struct err *err)
+{
+	struct jobframe_line line;
+	uint64_t offset, len;
+	char copy[64];
+
+	if (str_copy(copy, sizeof copy, f->line + 2) < 0)
+		return nonsense(f, err);
+	split(copy, &line);
+	if (line.len != 2 ||
+	        num_parse_u64(line.words[0], UINT64_MAX, &offset) < 0 ||
+	        num_parse_u64(line.words[1], FRAME_MAX, &len) < 0)
+		return nonsense(f, err);
+	f->is_stderr = letter == 'E';
+	if (offset != (f->is_stderr ? f->err : f->out))
+		return nonsense(f, err);
+	f->left = len;
+	return 0;
+}
+
+static int count_noise(struct jobframe *f, struct err *err)
+{
+	f->noise += f->line_len + 1;
+	if (f->noise > JOBFRAME_NOISE_MAX)
+		return err_set(err, -EPROTO, "%s",
+		        _("the host answers with something else, without an "
+		          "end"));
+	return 0;
+}
+
+static int greet(struct jobframe *f, struct err *err)
+{
+	/* A shell may have put something in front, without a newline. */
+	const char *at = strstr(f->line, "vmexec ");
+	size_t n = strlen(f->nonce);
+
+	if (at && strncmp(at + 7, f->nonce, n) == 0 && at[7 + n] == ' ' &&
+	        at[8 + n] != '\0')
+		return str_copy(f->boot, sizeof f->boot, at + 8 + n) < 0
+		               ? nonsense(f, err)
+		               : 0;
+	return count_noise(f, err);
+}
+
+static int take_line(struct jobframe *f, struct err *err)
+{
+	struct jobframe_line line = {.letter = f->line[0]};
+
+	if (f->boot[0] == '\0')
+		return greet(f, err);
+	if (f->line_len < 1 || (f->line_len > 1 && f->line[1] != ' ') ||
+	        strlen(f->line) != f->line_len)
+		return nonsense(f, err);
+	if (line.letter == 'O' || line.letter == 'E')
+		return f->line_len > 2 ? take_bytes(f, line.letter, err)
+		                       : nonsense(f, err);
+	if (!strchr("SHXGFJZ", line.letter))
+		return nonsense(f, err);
+	split(f->line_len > 2 ? f->line + 2 : NULL, &line);
+	return f->on_line(&line, f->arg, err);
+}
+
+/* Bytes up to the end of the frame; how many of @len they were. */
+static size_t pass_on(
+        struct jobframe *f, const char *data, size_t len, bool *more)
+{
+	size_t n = len < f->left ? len : (size_t)f->left;
+
+	f->left -= n;
+	*(f->is_stderr ? &f->err : &f->out) += n;
+	*more = f->on_data(f->is_stderr, data, n, f->arg);
+	return n;
+}
+
+/* Up to the end of the line; negative errno, or how many of @len. */
+static ssize_t collect(
+        struct jobframe *f, const char *data, size_t len, struct err *err)
+{
+	const char *end = memchr(data, '\n', len);
+	size_t n = end ? (size_t)(end - data) : len;
+	int r = 0;
+
+	if (n >= sizeof f->line - f->line_len) {
+		f->line[f->line_len] = '\0';
+		/* Noise may come in long lines. */
+		r = f->boot[0] == '\0' ? count_noise(f, err) : nonsense(f, err);
+		if (r < 0)
+			return r;
+		f->line_len = 0;
+		n = n < sizeof f->line ? n : sizeof f->line - 1;
+	}
+	memcpy(f->line + f->line_len, data, n);
+	f->line_len += n;
+	f->line[f->line_len] = '\0';
+	if (!end || data + n != end)
+		return (ssize_t)n;
+	r = take_line(f, err);
+	f->line_len = 0;
+	return r < 0 ? r : (ssize_t)n + 1;
+}
+
+int jobframe_feed(struct jobframe *f, const char *data, size_t len,
+        bool *ret_more, struct err *err)
+{
+	bool more = true;
+
+	while (len > 0) {
+		ssize_t n = f->left > 0 ? (ssize_t)pass_on(f, data, len, &more)
+		                        : collect(f, data, len, err);
+
+		if (n < 0)
+			return (int)n;
+		data += n;
+		len -= (size_t)n;
+	}
+	if (ret_more)
+		*ret_more = more;
+	return 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/jobquery.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "buf.h"
+#include "i18n.h"
+#include "loop.h"
+#include "sig.h"
+#include "text.h"
+#include "core/jobframe.h"
+#include "core/jobtext.h"
+#include "core/remote.h"
+#include "sys/sshclient.h"
+
+/* The longest that a question takes is the end of a stubborn job. */
+#define LIMIT_MS 120000
+#define WORDS_MAX 600
+
+struct query {
+	const struct jobquery *q;
+	struct remote *remote;
+	struct jobframe frame;
+	char nonce[JOBTEXT_NONCE_SIZE];
+	struct buf text;
+	struct buf words;
+	size_t sent;
+	bool all_sent;
+	bool served; /* Z or F has come */
+	bool over;
+	int result;
+	struct err *err;
+};
+
+static void end(struct query *x, int result)
+{
+	if (!x->over)
+		x->result = result;
+	x->over = true;
+}
+
+static void fail(struct query *x, const struct err *err)
+{
+	if (!x->over && x->err)
+		*x->err = *err;
+	end(x, err->code);
+}
+
+static bool on_bytes(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	(void)is_stderr;
+	(void)data;
+	(void)len;
+	(void)arg;
+	return true;
+}
+
+static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
+{
+	struct query *x = arg;
+
+	x->served |= line->letter == 'Z' || line->letter == 'F';
+	return x->q->on_line(line, x->q->arg, err);
+}
+
+static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	struct query *x = arg;
+	struct err err = ERR_INIT;
+
+	if (is_stderr) {
+		buf_add(&x->words, data, len);
+		buf_cut(&x->words, WORDS_MAX);
+	} else if (!x->over &&
+	           jobframe_feed(&x->frame, data, len, NULL, &err) < 0) {
+		fail(x, &err);
+	}
+	return true;
+}
+
+static void on_shell_end(const struct sshclient_end *status, void *arg)
+{
+	struct query *x = arg;
+	char shown[WORDS_MAX];
+	struct err err = ERR_INIT;
+
+	if (x->served) {
+		end(x, 0);
+		return;
+	}
+	err_set(&err, -EPROTO,
+	        _("the shell on the host has ended with %d%s%s: %s"),
+	        status->status, status->signal[0] ? " " : "", status->signal,
+	        text_visible_str(shown, sizeof shown, x->words.data));
+	fail(x, &err);
+}
+
+static void on_up(void *arg)
+{
+	struct query *x = arg;
+	struct sshclient_handlers h = {
+	        .on_data = on_output, .on_end = on_shell_end, .arg = x};
+	_cleanup_buf_ struct buf command = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	jobtext_command(&command, x->nonce, x->q->sudo);
+	if (buf_failed(&command)) {
+		err_nomem(&err);
+		fail(x, &err);
+	} else if (remote_exec(x->remote, command.data, &h, &err) < 0) {
+		fail(x, &err);
+	}
+}
+
+static void on_room(void *arg)
+{
+	struct query *x = arg;
+
+	while (x->sent < x->text.len) {
+		ssize_t n = remote_write(x->remote, x->text.data + x->sent,
+		        x->text.len - x->sent);
+
+		if (n <= 0)
+			return;
+		x->sent += (size_t)n;
+	}
+	if (!x->all_sent)
+		x->all_sent = remote_write_end(x->remote) == 0;
+}
+
+static void on_failed(const struct err *err, void *arg)
+{
+	fail(arg, err);
+}
+
+static int wait_for_answer(struct query *x, struct loop *loop)
+{
+	int r = 0;
+
+	while (!x->over && r == 0) {
+		r = loop_step(loop, LIMIT_MS);
+		if (r == -EINTR && !sig_caught())
+			r = 0;
+	}
+	if (r < 0)
+		err_sys(x->err, r, "%s", _("waiting for the host"));
+	return r < 0 ? r : x->result;
+}
+
+int jobquery_ask(const struct jobquery *q, struct err *err)
+{
+	_cleanup_loop_ struct loop loop = LOOP_INIT;
+	struct query x = {
+	        .q = q,
+	        .text = BUF_INIT,
+	        .words = BUF_INIT,
+	        .err = err,
+	        .frame = {.nonce = x.nonce,
+	                .on_data = on_bytes,
+	                .on_line = on_line,
+	                .arg = &x},
+	};
+	struct remote_handlers h = {.on_up = on_up,
+	        .on_failed = on_failed,
+	        .on_lost = on_failed,
+	        .on_room = on_room,
+	        .arg = &x};
+	int r = jobtext_nonce(x.nonce);
+
+	if (r < 0)
+		return err_sys(err, r, "%s", _("no random numbers"));
+	q->compose(&x.text, x.nonce, q->arg);
+	r = buf_failed(&x.text)
+	            ? err_nomem(err)
+	            : remote_new(&x.remote, &loop, q->remote, &h, err);
+	if (r == 0) {
+		remote_connect(x.remote);
+		r = wait_for_answer(&x, &loop);
+		remote_free(x.remote);
+	}
+	buf_done(&x.text);
+	buf_done(&x.words);
+	return r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jobquery: one question to a host about its jobs (list, cancel, clean).
+ */
+#ifndef CORE_JOBQUERY_H
+#define CORE_JOBQUERY_H
+
+#include <stdbool.h>
+#include "err.h"
+
+struct buf;
+struct jobframe_line;
+struct remote_options;
+
+struct jobquery {
+	const struct remote_options *remote;
+	bool sudo;
+	/* Appends the program (jobtext.h). */
+	void (*compose)(struct buf *b, const char *nonce, void *arg);
+	/* Each line of the answer: J, F, Z. 0, or negative errno: the end. */
+	int (*on_line)(
+	        const struct jobframe_line *line, void *arg, struct err *err);
+	void *arg;
+};
+
+/*
+ * Asks and waits for the whole answer.  0; -EHOSTUNREACH, -ECONNREFUSED,
+ * -EACCES, -EKEYREJECTED, ...: not reached, see remote.h; -EPROTO: not
+ * answered; -EINTR: a signal came; with @err.
+ */
+int jobquery_ask(const struct jobquery *q, struct err *err) _must_check_;
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/jobtext.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host.h"
+#include "str.h"
+#include "sys/crypto.h"
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+
+bool jobtext_id_is_valid(const char *id)
+{
+	size_t len = strlen(id);
+
+	return len > 0 && len <= JOBTEXT_ID_MAX && id[0] != '.' &&
+	       id[0] != '-' && strspn(id, LETTERS DIGITS "._-") == len;
+}
+
+bool jobtext_env_is_valid(const char *assignment)
+{
+	size_t len = strspn(assignment, LETTERS DIGITS "_");
+
+	return len > 0 && assignment[len] == '=' &&
+	       !strchr(DIGITS, assignment[0]);
+}
+
+int jobtext_nonce(char dst[JOBTEXT_NONCE_SIZE])
+{
+	unsigned char raw[16];
+	int r = crypto_random(raw, sizeof raw);
+
+	for (size_t i = 0; r == 0 && i < sizeof raw; i++)
+		snprintf(dst + 2 * i, 3, "%02x", raw[i]);
+	return r;
+}
+
+/* As one word of a POSIX shell. */
+static void quote(struct buf *b, const char *s)
+{
+	buf_addc(b, '\'');
+	for (; *s; s++) {
+		if (*s == '\'')
+			buf_adds(b, "'\\''");
+		else
+			buf_addc(b, *s);
+	}
+	buf_addc(b, '\'');
+}
+
+static void set(struct buf *b, const char *name, const char *value)
+{
+	buf_printf(b, "%s=", name);
+	quote(b, value);
+	buf_addc(b, '\n');
+}
+
+static void set_number(struct buf *b, const char *name, uint64_t value)
+{
+	buf_printf(b, "%s=%" PRIu64 "\n", name, value);
+}
+
+void jobtext_command(struct buf *b, const char *nonce, bool sudo)
+{
+	/* No "!", backslash at a line's end or newline: csh and fish read it
+	 * too. A line that was cut off does not equal the nonce. */
+	buf_printf(b,
+	        "exec %ssh -c 'n=$(printf \"\\n.\");n=${n%%.};p=;"
+	        "while IFS= read -r l;do case $l in %s)eval \"$p\";exit;;esac;"
+	        "p=$p$l$n;done'",
+	        sudo ? "sudo -n " : "", nonce);
+}
+
+static void end(struct buf *b, const char *nonce)
+{
+	buf_printf(b, "%s\n", nonce);
+}
+
+/* What the runner reads in the job's directory, long after. */
+static void set_settings(struct buf *b, const struct jobtext_start *s)
+{
+	_cleanup_buf_ struct buf t = BUF_INIT;
+
+	set(&t, "interpreter", s->interpreter ? s->interpreter : "");
+	set(&t, "dir", s->dir ? s->dir : ".");
+	for (const char *const *e = s->env; e && *e; e++) {
+		const char *value = strchr(*e, '=');
+
+		buf_printf(&t, "export %.*s=", (int)(value - *e), *e);
+		quote(&t, value + 1);
+		buf_addc(&t, '\n');
+	}
+	buf_adds(&t, "run_script() { exec \"$@\"");
+	for (const char *const *a = s->args; a && *a; a++) {
+		buf_addc(&t, ' ');
+		quote(&t, *a);
+	}
+	buf_adds(&t, "; }");
+	set(b, "settings", t.data);
+	b->failed |= buf_failed(&t);
+}
+
+void jobtext_start(
+        struct buf *b, const char *nonce, const struct jobtext_start *s)
+{
+	static const char *const methods[] = {
+	        [JOBTEXT_AUTO] = "auto",
+	        [JOBTEXT_SYSTEMD] = "systemd",
+	        [JOBTEXT_TMUX] = "tmux",
+	        [JOBTEXT_SETSID] = "setsid",
+	};
+
+	set(b, "nonce", nonce);
+	set(b, "id", s->id);
+	set(b, "method", methods[s->method]);
+	set(b, "again", s->again ? "yes" : "no");
+	set_number(b, "limit", (uint64_t)s->limit_s);
+	set_number(b, "script_size", s->script_size);
+	set_number(b, "out_from", 0);
+	set_number(b, "err_from", 0);
+	set_settings(b, s);
+	set(b, "runner", host_run);
+	set(b, "killer", host_kill);
+	buf_adds(b, host_common);
+	buf_adds(b, host_start);
+	buf_adds(b, host_launch);
+	buf_adds(b, host_follow);
+	end(b, nonce);
+}
+
+static void request(struct buf *b, const char *nonce, const char *id)
+{
+	set(b, "nonce", nonce);
+	set(b, "id", id);
+}
+
+void jobtext_follow(struct buf *b, const char *nonce, const char *id,
+        uint64_t out_from, uint64_t err_from)
+{
+	request(b, nonce, id);
+	set(b, "method", "auto");
+	set_number(b, "out_from", out_from);
+	set_number(b, "err_from", err_from);
+	buf_adds(b, host_common);
+	buf_adds(b, "each_base has_job || fail gone\n");
+	buf_adds(b, host_launch);
+	buf_adds(b, host_follow);
+	end(b, nonce);
+}
+
+void jobtext_cancel(struct buf *b, const char *nonce, const char *id)
+{
+	request(b, nonce, id);
+	buf_adds(b, host_common);
+	buf_adds(b, host_cancel);
+	end(b, nonce);
+}
+
+void jobtext_list(struct buf *b, const char *nonce)
+{
+	request(b, nonce, "");
+	buf_adds(b, host_common);
+	buf_adds(b, host_list);
+	end(b, nonce);
+}
+
+void jobtext_clean(struct buf *b, const char *nonce, int64_t keep_days)
+{
+	request(b, nonce, "");
+	set_number(b, "keep_days", (uint64_t)keep_days);
+	buf_adds(b, host_common);
+	buf_adds(b, host_clean);
+	end(b, nonce);
+}
