@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "i18n.h"
+#include "sig.h"
+#include "tell.h"
+#include "options.h"
+
+/* Until the pipe takes something: a signal must be seen meanwhile. */
+static int wait_for(int fd)
+{
+	struct pollfd p[2] = {{.fd = fd, .events = POLLOUT},
+	        {.fd = sig_fd(), .events = POLLIN}};
+
+	while (poll(p, 2, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return p[1].revents ? -EINTR : 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+		int r = n < 0 && errno == EAGAIN ? wait_for(fd) : 0;
+
+		if (r < 0)
+			return r;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return -errno;
+		if (n < 0)
+			continue;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The same pipe or terminal by a description of our own: not blocking is then
+ * only ours, and none of the business of who shares it. */
+static int open_stream(int fd)
+{
+	char path[32];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 ||
+	        !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		return fd;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	return own < 0 ? fd : own;
+}
+
+int output_init(
+        struct output *o, const struct options *options, struct err *err)
+{
+	*o = (struct output){.prefix = options->prefix,
+	        .strip = options->strip,
+	        .json = options->json,
+	        .log_fd = -1};
+	for (int i = 0; i < 2; i++) {
+		o->streams[i].fd = open_stream(i + 1);
+		o->streams[i].is_terminal = isatty(i + 1);
+		o->streams[i].strip.strip = true;
+	}
+	if (!options->log)
+		return 0;
+	o->log_fd = open(options->log,
+	        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	if (o->log_fd < 0)
+		return err_sys(err, -errno, _("cannot write the log %s"),
+		        options->log);
+	return 0;
+}
+
+void output_done(struct output *o)
+{
+	util_closep(&o->log_fd);
+	for (int i = 0; i < 2; i++)
+		if (o->streams[i].fd > 2)
+			util_closep(&o->streams[i].fd);
+}
+
+static void put_prefix(struct output_stream *s, const char *prefix,
+        struct buf *out, const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!s->begun)
+			buf_adds(out, prefix);
+		s->begun = data[i] != '\n';
+		buf_addc(out, data[i]);
+	}
+}
+
+/* What goes to the stream for these bytes; @data itself when that is it. */
+static void convert(struct output *o, struct output_stream *s, struct buf *a,
+        struct buf *b, const char **data, size_t *len)
+{
+	if (o->strip) {
+		termsafe_feed(&s->strip, a, *data, *len);
+		*data = a->data;
+		*len = a->len;
+	}
+	if (s->is_terminal) {
+		termsafe_feed(&s->safe, b, *data, *len);
+		*data = b->data;
+		*len = b->len;
+	}
+	if (o->prefix) {
+		struct buf *c = *data == a->data ? b : a;
+
+		buf_reset(c);
+		put_prefix(s, o->prefix, c, *data, *len);
+		*data = c->data;
+		*len = c->len;
+	}
+}
+
+static int write_stream(struct output *o, struct output_stream *s,
+        const char *data, size_t len, struct err *err)
+{
+	_cleanup_buf_ struct buf a = BUF_INIT, b = BUF_INIT;
+	int r;
+
+	convert(o, s, &a, &b, &data, &len);
+	if (buf_failed(&a) || buf_failed(&b))
+		return err_nomem(err);
+	r = write_all(s->fd, data, len);
+	if (r < 0 && r != -EINTR)
+		err_sys(err, r, "%s",
+		        s == o->streams ? _("cannot write to standard output")
+		                        : _("cannot write to standard error"));
+	return r;
+}
+
+int output_write(struct output *o, bool is_stderr, const char *data, size_t len,
+        struct err *err)
+{
+	int r = 0;
+
+	if (o->log_fd >= 0)
+		r = write_all(o->log_fd, data, len);
+	if (r < 0)
+		return err_sys(err, r, "%s", _("cannot write the log"));
+	if (o->json)
+		return tell_output(is_stderr, data, len, err);
+	return write_stream(o, &o->streams[is_stderr], data, len, err);
+}
+
+static int end_stream(
+        struct output *o, struct output_stream *s, struct err *err)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (o->strip)
+		termsafe_end(&s->strip, &b);
+	if (s->is_terminal)
+		termsafe_end(&s->safe, &b);
+	if (b.len == 0)
+		return 0;
+	return write_all(s->fd, b.data, b.len) < 0
+	               ? err_set(err, -EIO, "%s",
+	                         _("cannot write the rest of the output"))
+	               : 0;
+}
+
+int output_end(struct output *o, struct err *err)
+{
+	int r = end_stream(o, &o->streams[0], err);
+
+	if (r == 0)
+		r = end_stream(o, &o->streams[1], err);
+	if (r == 0 && o->log_fd >= 0 && fsync(o->log_fd) < 0 && errno != EINVAL)
+		r = err_sys(err, -errno, "%s", _("cannot write the log"));
+	return r;
+}

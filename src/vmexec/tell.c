@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "tell.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "buf.h"
+#include "clock.h"
+#include "i18n.h"
+#include "log.h"
+#include "str.h"
+#include "text.h"
+#include "sys/jsondoc.h"
+
+static bool as_json;
+static const char *host_name;
+
+void tell_init(bool json, const char *host)
+{
+	as_json = json;
+	host_name = host;
+}
+
+static const char *const event_names[] = {
+        [JOB_CONNECTED] = "connected",
+        [JOB_STARTED] = "started",
+        [JOB_ADOPTED] = "adopted",
+        [JOB_RETRY] = "retry",
+        [JOB_LOST] = "lost",
+        [JOB_RESUMED] = "resumed",
+        [JOB_CANCELLING] = "cancelling",
+};
+
+static const char *const kind_names[] = {
+        [JOB_EXITED] = "exited",
+        [JOB_TIMED_OUT] = "timed_out",
+        [JOB_CANCELLED] = "cancelled",
+        [JOB_VANISHED] = "vanished",
+        [JOB_REBOOTED] = "rebooted",
+        [JOB_UNREACHABLE] = "unreachable",
+        [JOB_UNKNOWN] = "unknown",
+        [JOB_REFUSED] = "refused",
+};
+
+static struct jsondoc *begin(const char *event)
+{
+	struct jsondoc *o = jsondoc_new_object();
+
+	jsondoc_set_int(o, "version", 1);
+	jsondoc_set_string(o, "event", event);
+	jsondoc_set_time(o, "time", clock_real_s());
+	jsondoc_set_string(o, "host", host_name);
+	return o;
+}
+
+static int print(struct jsondoc *o)
+{
+	char *line = jsondoc_print_line(o);
+	int r = line && fputs(line, stdout) >= 0 && fflush(stdout) == 0 ? 0
+	                                                                : -EIO;
+
+	free(line);
+	jsondoc_free(o);
+	return r;
+}
+
+int tell_output(bool is_stderr, const char *data, size_t len, struct err *err)
+{
+	struct jsondoc *o = begin("output");
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	jsondoc_set_string(o, "stream", is_stderr ? "stderr" : "stdout");
+	/* Text only when nothing would be changed. */
+	if (text_utf8_is_valid(data, len) && !memchr(data, '\0', len)) {
+		buf_add(&text, data, len);
+		jsondoc_set_string(o, "text", text.data);
+	} else {
+		base64_add(&text, data, len);
+		jsondoc_set_string(o, "base64", text.data);
+	}
+	if (buf_failed(&text)) {
+		jsondoc_free(o);
+		return err_nomem(err);
+	}
+	return print(o) < 0 ? err_set(err, -EIO, "%s",
+	                              _("cannot write to standard output"))
+	                    : 0;
+}
+
+static void tell_people(enum job_event what, const char *job, const char *text)
+{
+	switch (what) {
+	case JOB_CONNECTED:
+		log_info(_("%s: logged in"), host_name);
+		break;
+	case JOB_STARTED:
+		log_notice(_("%s: job %s has started (kept alive by %s)"),
+		        host_name, job, text);
+		break;
+	case JOB_ADOPTED:
+		log_notice(_("%s: job %s is there already and is followed"),
+		        host_name, job);
+		break;
+	case JOB_RETRY:
+		log_warn("%s: %s", host_name, text);
+		break;
+	case JOB_LOST:
+		log_warn(_("%s: the connection is lost (%s); job %s goes on, "
+		           "connecting again"),
+		        host_name, text, job);
+		break;
+	case JOB_RESUMED:
+		log_notice(
+		        _("%s: connected again, nothing was lost"), host_name);
+		break;
+	case JOB_CANCELLING:
+	default:
+		log_notice(_("%s: ending job %s"), host_name, job);
+		break;
+	}
+}
+
+void tell_event(enum job_event what, const char *job, const char *text)
+{
+	struct jsondoc *o;
+
+	if (!as_json) {
+		tell_people(what, job, text);
+		return;
+	}
+	o = begin(event_names[what]);
+	jsondoc_set_string(o, "job", job);
+	if (!str_is_empty(text))
+		jsondoc_set_string(o, "text", text);
+	(void)print(o);
+}
+
+void tell_end(const char *job, const struct job_result *result, int exitcode)
+{
+	struct jsondoc *o;
+
+	if (!as_json) {
+		if (result->why.code != 0) {
+			struct err e = result->why;
+
+			err_prefix(&e, "%s", host_name);
+			log_show_err(LOG_LEVEL_ERR, &e);
+		}
+		return;
+	}
+	o = begin("end");
+	jsondoc_set_string(o, "job", job);
+	jsondoc_set_string(o, "result", kind_names[result->kind]);
+	if (result->status >= 0)
+		jsondoc_set_int(o, "exit_status", result->status);
+	else
+		jsondoc_set_null(o, "exit_status");
+	jsondoc_set_int(o, "exit_code", exitcode);
+	jsondoc_set_int(o, "bytes_out", (int64_t)result->out);
+	jsondoc_set_int(o, "bytes_err", (int64_t)result->err);
+	if (result->why.code != 0)
+		jsondoc_set_string(o, "message", result->why.message);
+	(void)print(o);
+}
+
+void tell_detached(const char *job)
+{
+	if (as_json) {
+		struct jsondoc *o = begin("detached");
+
+		jsondoc_set_string(o, "job", job);
+		(void)print(o);
+		return;
+	}
+	log_notice(_("Job %s goes on on %s. Follow it again: vmexec --attach "
+	             "%s %s; end it: vmexec --cancel %s %s"),
+	        job, host_name, job, host_name, job, host_name);
+}
