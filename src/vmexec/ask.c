@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ask.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 #include "i18n.h"
 #include "log.h"
 #include "path.h"
+#include "sig.h"
+#include "str.h"
 #include "text.h"
 #include "util.h"
 
@@ -27,6 +31,18 @@ static char *from_file(const char *path)
 	return NULL;
 }
 
+/* A line, or none when Ctrl-C comes first. */
+static ssize_t read_line(int fd, char *line, size_t size)
+{
+	struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+	        {.fd = sig_fd(), .events = POLLIN}};
+
+	while (poll(p, 2, -1) < 0)
+		if (errno != EINTR)
+			return -1;
+	return p[1].revents ? -1 : read(fd, line, size);
+}
+
 /* Without echo; whatever happens, the terminal is as before. */
 static char *from_terminal(int fd, const char *prompt)
 {
@@ -40,7 +56,7 @@ static char *from_terminal(int fd, const char *prompt)
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	dprintf(fd, "%s", prompt);
 	(void)tcsetattr(fd, TCSAFLUSH, &quiet);
-	n = read(fd, line, sizeof line - 1);
+	n = read_line(fd, line, sizeof line - 1);
 	(void)tcsetattr(fd, TCSAFLUSH, &before);
 	dprintf(fd, "\n");
 	if (n <= 0)
@@ -53,15 +69,11 @@ static char *from_terminal(int fd, const char *prompt)
 	return copy;
 }
 
-char *ask(enum sshclient_question what, const char *text, void *unused)
+static char *from_person(enum sshclient_question what, const char *text)
 {
-	const char *file = getenv("VMEXEC_PASSWORD_FILE");
 	char shown[300], prompt[400];
 	_cleanup_close_ int fd = -1;
 
-	(void)unused;
-	if (file)
-		return from_file(file);
 	fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return NULL;
@@ -79,4 +91,40 @@ char *ask(enum sshclient_question what, const char *text, void *unused)
 		break;
 	}
 	return from_terminal(fd, prompt);
+}
+
+/* A lost connection must not wait for somebody to type it again; that the
+ * answer was wrong shows when the same is asked twice while logging in. */
+char *ask(enum sshclient_question what, const char *text, void *arg)
+{
+	struct ask_memory *m = arg;
+	const char *file = getenv("VMEXEC_PASSWORD_FILE");
+	bool known = m->answer && m->what == what && str_eq(m->text, text);
+
+	if (file)
+		return from_file(file);
+	if (known && !m->used) {
+		m->used = true;
+		return strdup(m->answer);
+	}
+	ask_forget(m);
+	m->what = what;
+	m->text = strdup(text);
+	m->answer = from_person(what, text);
+	m->used = true;
+	return m->answer ? strdup(m->answer) : NULL;
+}
+
+void ask_again(struct ask_memory *m)
+{
+	m->used = false;
+}
+
+void ask_forget(struct ask_memory *m)
+{
+	if (m->answer)
+		explicit_bzero(m->answer, strlen(m->answer));
+	free(m->answer);
+	free(m->text);
+	*m = (struct ask_memory){.answer = NULL};
 }

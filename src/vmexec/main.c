@@ -14,7 +14,8 @@
 #include "core/remote.h"
 #include "sys/sshclient.h"
 
-static int act(const struct options *o, const struct destination *d)
+static int act(const struct options *o, const struct destination *d,
+        struct ask_memory *memory)
 {
 	struct sshclient_options ssh = {
 	        .host = d->host,
@@ -25,6 +26,7 @@ static int act(const struct options *o, const struct destination *d)
 	        .identities = (const char *const *)d->identities.items,
 	        .agent = !d->identities_only,
 	        .ask = ask,
+	        .ask_arg = memory,
 	};
 	struct remote_options remote = {
 	        .address = d->address,
@@ -47,7 +49,7 @@ static int act(const struct options *o, const struct destination *d)
 	case ACTION_RUN:
 	case ACTION_ATTACH:
 	default:
-		return run_job(o, &remote);
+		return run_job(o, &remote, memory);
 	}
 }
 
@@ -56,6 +58,7 @@ int main(int argc, char **argv)
 	struct options o;
 	struct destination d = {.name = NULL};
 	struct destination_request request;
+	struct ask_memory memory = {.answer = NULL};
 	struct err err = ERR_INIT;
 	int r;
 
@@ -71,8 +74,9 @@ int main(int argc, char **argv)
 		log_show_err(LOG_LEVEL_ERR, &err);
 		r = VMEXEC_FAILED;
 	} else {
-		r = act(&o, &d);
+		r = act(&o, &d, &memory);
 	}
+	ask_forget(&memory);
 	destination_done(&d);
 	options_done(&o);
 	return r;

@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "path.h"
 #include "sig.h"
+#include "ask.h"
 #include "options.h"
 #include "output.h"
 #include "tell.h"
@@ -29,6 +30,7 @@
 
 struct run {
 	const struct options *options;
+	struct ask_memory *memory;
 	struct loop loop;
 	struct job *job;
 	struct output output;
@@ -130,6 +132,8 @@ static void on_event(enum job_event what, const char *text, void *arg)
 	struct run *run = arg;
 
 	tell_event(what, run->id, text);
+	/* A password that was right once is given again to the next login. */
+	ask_again(run->memory);
 }
 
 /* --- signals ----------------------------------------------------------------
@@ -243,10 +247,12 @@ static int begin(struct run *run, struct err *err)
 	return 0;
 }
 
-int run_job(const struct options *o, const struct remote_options *remote)
+int run_job(const struct options *o, const struct remote_options *remote,
+        struct ask_memory *memory)
 {
 	struct run run = {
 	        .options = o,
+	        .memory = memory,
 	        .loop = LOOP_INIT,
 	        .output = {.log_fd = -1},
 	        .signals = {.fd = -1,

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run: starts or follows one job; the rest of what vmexec does on a host.
+ * run: starts or follows one job.
  */
 #ifndef VMEXEC_RUN_H
 #define VMEXEC_RUN_H
 
+struct ask_memory;
 struct options;
 struct remote_options;
 
-/* Each returns what the program ends with. */
-int run_job(const struct options *o, const struct remote_options *remote);
+/* Returns what the program ends with. */
+int run_job(const struct options *o, const struct remote_options *remote,
+        struct ask_memory *memory);
 
 #endif
