@@ -9,7 +9,6 @@ clean()
 		read -r first < meta
 		look
 		[ $state != running ] && [ $state != starting ] || continue
-		# shellcheck disable=SC2154 # comes with the request
 		[ -n "$(find meta -mtime "+$keep_days")" ] ||
 			[ "$keep_days" = 0 ] || continue
 		dir=$PWD

@@ -68,7 +68,6 @@ cd "$base/$id" || fail gone
 } < meta
 exec 3< out 4< err || fail gone
 sizes
-# shellcheck disable=SC2154 # come with the request
 [ "$out_from" -le "$out_size" ] && [ "$err_from" -le "$err_size" ] ||
 	fail shorter "$out_size" "$err_size"
 skip 3 "$out_from"

@@ -36,7 +36,6 @@ by_nohup()
 
 launch()
 {
-	# shellcheck disable=SC2154 # comes with the request
 	case $method in
 	auto) set -- systemd setsid nohup ;;
 	setsid) set -- setsid nohup ;;
@@ -52,7 +51,6 @@ cd "$base/$id" || fail gone
 case $PWD in
 *\'*) fail nobase "$PWD" ;;
 esac
-# shellcheck disable=SC2154
 if [ ! -d run ] && [ ! -s rc ]; then
 	launch || fail method "$method"
 fi

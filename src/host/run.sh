@@ -69,7 +69,7 @@ fi
 rc=$?
 [ -z "$timer" ] || kill "$timer"
 
-why=exit
+why='exit'
 [ -e cancel ] && why=cancelled
 [ -e timeout ] && why=timeout
 # shellcheck disable=SC2046 # nine fields a file, the fifth is its size

@@ -7,12 +7,10 @@ make_job()
 	new=$base/.new.$nonce
 	cat > "$new/script" 2> /dev/null || return 1
 	# The line was cut in the middle: there is nobody to tell.
-	# shellcheck disable=SC2154 # comes with the request
 	[ "$(wc -c < "$new/script")" -eq "$script_size" ] || {
 		rm -rf "$new"
 		exit 1
 	}
-	# shellcheck disable=SC2154
 	{
 		printf '%s\n' "$runner" > "$new/run.sh" &&
 			printf '%s\n' "$killer" > "$new/kill.sh" &&
@@ -44,7 +42,6 @@ put_aside()
 	case $state in
 	running | starting) return 0 ;;
 	esac
-	# shellcheck disable=SC2154 # comes with the request
 	[ "$again" = yes ] && [ "$first" != "$nonce" ] || return 0
 	mkdir aside 2> /dev/null && mv "$base/$id" "$base/$id.$first" ||
 		fail aside "$base/$id"

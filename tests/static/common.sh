@@ -106,6 +106,7 @@ installed_files()
 	755 usr/sbin/asbackup
 	755 usr/sbin/veeam-lock
 	755 usr/sbin/veeam-unlock
+	755 usr/sbin/vmexec
 	END
 )
 

@@ -47,7 +47,7 @@ target_of()
 	case $1 in
 	sys/*) echo sys ;;
 	core/*) echo core ;;
-	base/* | paths.h | version.h) echo base ;;
+	base/* | paths.h | version.h | host.h) echo base ;;
 	*) if [ -e "src/lib/base/$1" ]; then
 		echo base
 	else

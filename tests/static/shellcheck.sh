@@ -17,6 +17,14 @@ while read -r file; do
 	shellcheck -x -P SCRIPTDIR -S warning -f gcc "$file"
 done < "$tmp/scripts" | empty 'shellcheck finds nothing'
 
+# What runs on foreign hosts: in every shell they may have.
+for file in src/host/*.sh; do
+	for shell in dash 'bash --posix' 'busybox sh'; do
+		command -v "${shell%% *}" > /dev/null || continue
+		$shell -n "$file" 2>&1
+	done
+done | empty 'every shell can read what runs on a host'
+
 while read -r file; do
 	bash -n "$file" 2>&1
 done < "$tmp/scripts" | empty 'bash can read every script'
