@@ -30,22 +30,22 @@ skip()
 		> /dev/null 2>&1 || exit 1
 }
 
-# Longer and longer while nothing happens.
+# Longer and longer while nothing happens; many jobs end at once.
 pause()
 {
-	case $wait in
-	.01) next=.02 ms=10 ;;
-	.02) next=.05 ms=20 ;;
-	.05) next=.1 ms=50 ;;
-	.1) next=.2 ms=100 ;;
-	.2) next=.2 ms=200 ;;
-	1) next=1 ms=1000 ;;
+	case $step in
+	0 | 1 | 2) wait=.01 ms=10 ;;
+	3) wait=.02 ms=20 ;;
+	4) wait=.05 ms=50 ;;
+	5) wait=.1 ms=100 ;;
+	*) wait=.2 ms=200 ;;
 	esac
+	[ $whole = no ] || wait=1 ms=1000
+	step=$((step + 1))
 	sleep "$wait" 2> /dev/null || {
-		next=1 ms=1000
+		whole=yes wait=1 ms=1000
 		sleep 1
 	}
-	wait=$next
 	quiet=$((quiet + ms))
 	if [ $quiet -ge 2000 ]; then
 		printf 'H %s %s\n' "$out_size" "$err_size" || exit 1
@@ -55,8 +55,9 @@ pause()
 
 sizes()
 {
+	set -- 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 	# shellcheck disable=SC2046 # nine fields a file, the fifth is its size
-	set -- $(ls -ln err out)
+	[ ! -s err ] && [ ! -s out ] || set -- $(ls -ln err out)
 	err_size=$5 out_size=${14}
 }
 
@@ -78,7 +79,7 @@ look
 printf 'S %s %s %s %s %s %s\n' "$how" "$state" "${method:-none}" "$started" \
 	"$boot" "$PWD"
 
-wait=.01 quiet=0 starts=0
+step=0 quiet=0 starts=0 whole=no
 while :; do
 	look
 	sizes
@@ -94,7 +95,7 @@ while :; do
 	send O 3 "$out_from" "$out_size"
 	send E 4 "$err_from" "$err_size"
 	out_from=$out_size err_from=$err_size
-	[ "$sent" = "$out_from,$err_from" ] || wait=.01 quiet=0
+	[ "$sent" = "$out_from,$err_from" ] || step=0 quiet=0
 	case $state in
 	ended)
 		printf 'X %s %s %s %s %s\n' "$rc" "$out_size" "$err_size" \

@@ -16,8 +16,8 @@ read -r since < "/proc/$$/stat" || since=
 since=${since##*) }
 # shellcheck disable=SC2086 # split into fields
 set -- $since
-printf '%s %s %s %s\n' $$ "${20:-0}" "$boot" "$method" > pid.new
-mv pid.new pid
+# One write, so that a reader finds nothing or all of it.
+printf '%s %s %s %s\n' $$ "${20:-0}" "$boot" "$method" > pid
 
 watch_time()
 {
@@ -72,9 +72,10 @@ rc=$?
 why='exit'
 [ -e cancel ] && why=cancelled
 [ -e timeout ] && why=timeout
+set -- 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 # shellcheck disable=SC2046 # nine fields a file, the fifth is its size
-set -- $(LC_ALL=C ls -ln err out)
+[ ! -s err ] && [ ! -s out ] || set -- $(LC_ALL=C ls -ln err out)
 # In place, for it has its room already: the disk may be full.
 printf '%s %s %s %s %s\n' "$rc" "${14}" "$5" "$(date +%s)" "$why" 1<> rc.new
 mv rc.new rc
-rm -f env
+[ ! -e env ] || rm -f env

@@ -4,7 +4,6 @@
 
 make_job()
 {
-	new=$base/.new.$nonce
 	cat > "$new/script" 2> /dev/null || return 1
 	# The line was cut in the middle: there is nobody to tell.
 	[ "$(wc -c < "$new/script")" -eq "$script_size" ] || {
@@ -16,11 +15,9 @@ make_job()
 			printf '%s\n' "$killer" > "$new/kill.sh" &&
 			printf '%s\n' "$environ" "mask=$mask" "$settings" \
 				> "$new/env" &&
-			printf '%s\n' "$nonce" "$(date +%s)" "$boot" "$limit" \
+			printf '%s\n' "$nonce" "$now" "$boot" "$limit" \
 				> "$new/meta" &&
-			# Room for the result, also on a disk that is full then.
-			printf '%255s\n' '' > "$new/rc.new" &&
-			: > "$new/out" && : > "$new/err" && rm -f "$new/try"
+			: > "$new/out" && : > "$new/err"
 	} 2> /dev/null
 }
 
@@ -29,7 +26,9 @@ publish()
 	[ -d "$base/$id" ] || mv "$new" "$base/$id" 2> /dev/null
 	# Between the test and the rename somebody was quicker, and it went
 	# into that one's directory.
-	rm -rf "$base/$id/.new.$nonce" "$new"
+	for new in "$base/$id/.new.$nonce" "$new"; do
+		[ ! -d "$new" ] || rm -rf "$new"
+	done
 	has_job
 }
 

@@ -375,7 +375,7 @@ static void on_up(void *arg)
 		j->cancelling = false;
 	}
 	compose(j);
-	jobtext_command(&command, j->nonce, j->spec.sudo);
+	jobtext_command(&command, j->nonce, j->text.len, j->spec.sudo);
 	j->sent = 0;
 	j->all_sent = false;
 	j->paused = false;

@@ -104,7 +104,7 @@ static void on_up(void *arg)
 	_cleanup_buf_ struct buf command = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	jobtext_command(&command, x->nonce, x->q->sudo);
+	jobtext_command(&command, x->nonce, x->text.len, x->q->sudo);
 	if (buf_failed(&command)) {
 		err_nomem(&err);
 		fail(x, &err);

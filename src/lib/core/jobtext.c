@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "host.h"
 #include "str.h"
 #include "sys/crypto.h"
@@ -63,20 +64,25 @@ static void set_number(struct buf *b, const char *name, uint64_t value)
 	buf_printf(b, "%s=%" PRIu64 "\n", name, value);
 }
 
-void jobtext_command(struct buf *b, const char *nonce, bool sudo)
+/* The shell's own read takes byte by byte, for what follows is not its own; dd
+ * takes the program at once, if it can be told not to stop short. */
+#define COMMAND                                                             \
+	"exec %ssh -c 'p=$(dd bs=%zu count=1 iflag=fullblock 2>/dev/null);" \
+	"case $p in \"\")n=$(printf \"\\n.\");n=${n%%.};"                   \
+	"while IFS= read -r l;do p=$p$n$l;"                                 \
+	"case $l in \"#%s\")break;;esac;done;;esac;"                        \
+	"case $p in *\"#%s\")eval \"$p\";;esac'"
+
+void jobtext_command(struct buf *b, const char *nonce, size_t size, bool sudo)
 {
-	/* No "!", backslash at a line's end or newline: csh and fish read it
-	 * too. A line that was cut off does not equal the nonce. */
-	buf_printf(b,
-	        "exec %ssh -c 'n=$(printf \"\\n.\");n=${n%%.};p=;"
-	        "while IFS= read -r l;do case $l in %s)eval \"$p\";exit;;esac;"
-	        "p=$p$l$n;done'",
-	        sudo ? "sudo -n " : "", nonce);
+	/* No "!", no newline: csh and fish read it too. */
+	buf_printf(b, COMMAND, sudo ? "sudo -n " : "", size, nonce, nonce);
 }
 
+/* By this line the shell knows that nothing was cut off. */
 static void end(struct buf *b, const char *nonce)
 {
-	buf_printf(b, "%s\n", nonce);
+	buf_printf(b, "#%s\n", nonce);
 }
 
 /* What the runner reads in the job's directory, long after. */
@@ -118,6 +124,7 @@ void jobtext_start(
 	set(b, "method", methods[s->method]);
 	set(b, "again", s->again ? "yes" : "no");
 	set_number(b, "limit", (uint64_t)s->limit_s);
+	set_number(b, "now", (uint64_t)clock_real_s());
 	set_number(b, "script_size", s->script_size);
 	set_number(b, "out_from", 0);
 	set_number(b, "err_from", 0);

@@ -48,10 +48,11 @@ bool jobtext_env_is_valid(const char *assignment);
 /* A new one. 0 or negative errno. */
 int jobtext_nonce(char dst[JOBTEXT_NONCE_SIZE]) _must_check_;
 
-/* Appends "exec sh -c ..." for the login shell. */
-void jobtext_command(struct buf *b, const char *nonce, bool sudo);
+/* Appends "exec sh -c ..." for the login shell; @size is that of the program.
+ */
+void jobtext_command(struct buf *b, const char *nonce, size_t size, bool sudo);
 
-/* Each appends the program for standard input. */
+/* Each appends the program for standard input, its first bytes. */
 void jobtext_start(
         struct buf *b, const char *nonce, const struct jobtext_start *s);
 void jobtext_follow(struct buf *b, const char *nonce, const char *id,
