@@ -19,7 +19,7 @@ FUZZ_ARCHIVE := $(FUZZ_BUILD)/libasbackup.a
 FUZZ_BIN := $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
 
 $(FUZZ_BUILD)/obj/%.o: %.c $(FLAGS_STAMP) mk/fuzz.mk \
-	| $(BUILD)/paths.h $(BUILD)/version.h libs-present
+	| $(BUILD)/paths.h $(BUILD)/version.h $(BUILD)/host.h libs-present
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<)
 	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link \
