@@ -127,7 +127,7 @@ static int start(struct target *t, const char *path,
         const struct mount_request *req, const char **ret_missing,
         struct err *err)
 {
-	bool killed;
+	bool killed = false; /* for cppcheck: mount_fuse_start() sets it */
 	struct mount_fuse_options opt = {
 	        .confine = confine,
 	        .on_tick = disk_tick,
