@@ -2,6 +2,7 @@
 #include "core/jobframe.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "i18n.h"
@@ -11,6 +12,8 @@
 
 /* More than a host ever sends at once. */
 #define FRAME_MAX (64U << 20)
+/* "vmexec NONCE BOOT" */
+#define GREETING_MAX 256
 
 void jobframe_restart(struct jobframe *f)
 {
@@ -60,9 +63,9 @@ static int take_bytes(struct jobframe *f, char letter, struct err *err)
 	return 0;
 }
 
-static int count_noise(struct jobframe *f, struct err *err)
+static int count_noise(struct jobframe *f, size_t n, struct err *err)
 {
-	f->noise += f->line_len + 1;
+	f->noise += n;
 	if (f->noise > JOBFRAME_NOISE_MAX)
 		return err_set(err, -EPROTO, "%s",
 		        _("the host answers with something else, without an "
@@ -72,16 +75,17 @@ static int count_noise(struct jobframe *f, struct err *err)
 
 static int greet(struct jobframe *f, struct err *err)
 {
-	/* A shell may have put something in front, without a newline. */
-	const char *at = strstr(f->line, "vmexec ");
-	size_t n = strlen(f->nonce);
+	char greeting[GREETING_MAX];
+	const char *at;
 
-	if (at && strncmp(at + 7, f->nonce, n) == 0 && at[7 + n] == ' ' &&
-	        at[8 + n] != '\0')
-		return str_copy(f->boot, sizeof f->boot, at + 8 + n) < 0
-		               ? nonsense(f, err)
-		               : 0;
-	return count_noise(f, err);
+	/* A shell may have put something in front, without a newline. */
+	snprintf(greeting, sizeof greeting, "vmexec %s ", f->nonce);
+	at = strstr(f->line, greeting);
+	if (!at || at[strlen(greeting)] == '\0')
+		return count_noise(f, f->line_len + 1, err);
+	return str_copy(f->boot, sizeof f->boot, at + strlen(greeting)) < 0
+	               ? nonsense(f, err)
+	               : 0;
 }
 
 static int take_line(struct jobframe *f, struct err *err)
@@ -114,31 +118,43 @@ static size_t pass_on(
 	return n;
 }
 
-/* Up to the end of the line; negative errno, or how many of @len. */
+/* Noise may come in long lines: of those the end counts, for the greeting may
+ * stand there. */
+static int shorten(struct jobframe *f, struct err *err)
+{
+	size_t gone = f->line_len - GREETING_MAX;
+
+	if (f->boot[0] != '\0')
+		return nonsense(f, err);
+	memmove(f->line, f->line + gone, GREETING_MAX + 1);
+	f->line_len = GREETING_MAX;
+	return count_noise(f, gone, err);
+}
+
+/* Up to the end of the line; negative errno, or how many of @len.  Where the
+ * pieces are torn makes no difference. */
 static ssize_t collect(
         struct jobframe *f, const char *data, size_t len, struct err *err)
 {
 	const char *end = memchr(data, '\n', len);
 	size_t n = end ? (size_t)(end - data) : len;
+	size_t room = sizeof f->line - 1 - f->line_len;
+	bool full = n > room;
 	int r = 0;
 
-	if (n >= sizeof f->line - f->line_len) {
-		f->line[f->line_len] = '\0';
-		/* Noise may come in long lines. */
-		r = f->boot[0] == '\0' ? count_noise(f, err) : nonsense(f, err);
-		if (r < 0)
-			return r;
-		f->line_len = 0;
-		n = n < sizeof f->line ? n : sizeof f->line - 1;
-	}
+	if (full)
+		n = room;
 	memcpy(f->line + f->line_len, data, n);
 	f->line_len += n;
 	f->line[f->line_len] = '\0';
-	if (!end || data + n != end)
-		return (ssize_t)n;
-	r = take_line(f, err);
-	f->line_len = 0;
-	return r < 0 ? r : (ssize_t)n + 1;
+	if (full) {
+		r = shorten(f, err);
+	} else if (end) {
+		r = take_line(f, err);
+		f->line_len = 0;
+		n++;
+	}
+	return r < 0 ? r : (ssize_t)n;
 }
 
 int jobframe_feed(struct jobframe *f, const char *data, size_t len,
