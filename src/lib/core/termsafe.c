@@ -20,36 +20,71 @@ static bool is_harmless(const struct termsafe *t)
 {
 	char last = t->held[t->len - 1];
 
-	return t->held[1] == '[' && (last == 'm' || last == 'K') &&
+	return t->len > 2 && t->held[1] == '[' &&
+	       (last == 'm' || last == 'K') &&
 	       strspn(t->held + 2, "0123456789;:") == t->len - 3;
 }
 
-/* "ESC [ parameters letter" is complete with the letter; anything else is not
- * waited for: true when @c ends it, one way or another. */
-static bool ends_sequence(const struct termsafe *t, char c)
+/* An operating system command and its like, up to BEL or ESC \. */
+static bool is_string(const struct termsafe *t)
 {
-	if (t->len == sizeof t->held - 1)
-		return true;
-	if (t->len == 2)
-		return !strchr("[]P_^X", c) || c == '\0';
-	/* A string, up to BEL or ESC \. */
-	if (t->held[1] != '[')
-		return c == '\a' || (c == '\\' && t->held[t->len - 2] == ESC);
-	return (c >= '@' && c <= '~') || (unsigned char)c < ' ' ||
-	       (unsigned char)c > '~';
+	return t->len >= 2 && strchr("]P_^X", t->held[1]);
+}
+
+/* ECMA-48: "ESC [ parameters letter", a string, or "ESC intermediates
+ * letter"; true when @c, the last one held, completes it. */
+static bool is_complete(const struct termsafe *t, char c)
+{
+	if (is_string(t))
+		return c == '\a' ||
+		       (t->len > 2 && c == '\\' && t->held[t->len - 2] == ESC);
+	if (t->held[1] == '[')
+		return t->len > 2 && !(c >= ' ' && c <= '?');
+	return !(c >= ' ' && c <= '/');
+}
+
+/* No control byte belongs to a sequence, but to the end of a string. */
+static bool breaks_off(const struct termsafe *t, char c)
+{
+	if (!is_string(t))
+		return (unsigned char)c < ' ' || (unsigned char)c > '~';
+	if (t->held[t->len - 1] == ESC)
+		return c != '\\';
+	return (unsigned char)c < ' ' && c != '\a' && c != ESC;
+}
+
+static void break_off(struct termsafe *t, struct buf *out, char c)
+{
+	bool escape = t->len > 1 && t->held[t->len - 1] == ESC;
+
+	if (escape)
+		t->len--;
+	flush(t, out);
+	/* That of the string's end begins something of its own. */
+	if (escape)
+		t->held[t->len++] = ESC;
+	termsafe_feed(t, out, &c, 1);
 }
 
 static void take_escape(struct termsafe *t, struct buf *out, char c)
 {
+	if (breaks_off(t, c)) {
+		break_off(t, out, c);
+		return;
+	}
 	t->held[t->len++] = c;
 	t->held[t->len] = '\0';
-	if (!ends_sequence(t, c))
-		return;
-	if (t->len > 2 && is_harmless(t)) {
-		if (!t->strip)
+	if (is_complete(t, c)) {
+		if (is_harmless(t) && !t->strip)
 			buf_add(out, t->held, t->len);
+		else
+			flush(t, out);
 		t->len = 0;
-	} else {
+	} else if (t->strip && t->len > 3) {
+		/* However long it is; how it began and the last one count. */
+		t->held[2] = c;
+		t->len = 3;
+	} else if (t->len == sizeof t->held - 1) {
 		flush(t, out);
 	}
 }
