@@ -51,6 +51,7 @@ struct target {
 	bool driver_failed;        /* the volume stays marked as dirty */
 	struct proc_running *guard; /* of the driver */
 	int64_t guard_idle_s;       /* so long a driver may be silent */
+	int guard_end_fd;           /* ends with it and its question */
 	struct ntfs_volume volume;  /* with a driver, unless read-only */
 };
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "idle.h"
 #include "log.h"
@@ -22,6 +23,8 @@
 
 /* Between two questions. */
 #define PAUSE_MS 2000
+/* A killed process that a driver keeps waiting ends with the driver. */
+#define END_MS 5000
 
 struct guard {
 	const struct target *t;
@@ -93,15 +96,31 @@ void target_guard_start(struct target *t, int64_t idle_timeout_s)
 	        .ignore_signals = true,
 	};
 
-	if (!t->driver || idle_timeout_s <= 0)
+	int fds[2];
+
+	if (!t->driver || idle_timeout_s <= 0 || pipe2(fds, O_CLOEXEC) < 0)
 		return;
 	t->guard_idle_s = idle_timeout_s;
 	if (proc_task_start(&task, &t->guard, NULL) < 0)
 		log_debug("no guard for the driver");
+	close(fds[1]);
+	if (t->guard)
+		t->guard_end_fd = fds[0];
+	else
+		close(fds[0]);
 }
 
+/* Who asks the question dies with the guard, but a moment later, and keeps the
+ * file system busy until then; the pipe ends with the last of both. */
 void target_guard_stop(struct target *t)
 {
-	if (t->guard && proc_task_wait(TAKE_PTR(t->guard), NULL) < 0)
+	struct pollfd p = {.fd = t->guard_end_fd, .events = POLLIN};
+
+	if (!t->guard)
+		return;
+	if (proc_task_wait(TAKE_PTR(t->guard), NULL) < 0)
 		log_debug("the guard has ended");
+	if (poll(&p, 1, END_MS) <= 0)
+		log_debug("a question to the driver is still open");
+	util_closep(&t->guard_end_fd);
 }
