@@ -261,6 +261,31 @@ static void limits_the_size(void **state)
 	assert_null(o);
 }
 
+static void prints_one_line(void **state)
+{
+	_cleanup_(jsondoc_freep) struct jsondoc *o = jsondoc_new_object();
+	_cleanup_(jsondoc_freep) struct jsondoc *again = NULL;
+	_cleanup_free_ char *line = NULL, *second = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	jsondoc_set_string(o, "z", "a\nb\r\x01\xe2\x80\xa8");
+	jsondoc_set_int(o, "a", -1);
+	(void)jsondoc_append_object(jsondoc_add_array(o, "list"));
+	line = jsondoc_print_line(o);
+	assert_non_null(line);
+	/* One newline, at its end, and in the order of insertion. */
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	assert_null(strchr(line, '\r'));
+	assert_true(strstr(line, "\"z\"") < strstr(line, "\"a\""));
+	assert_int_equal(jsondoc_parse(line, strlen(line), &again, &err), 0);
+	assert_string_equal(
+	        jsondoc_string(again, "z", ""), "a\nb\r\x01\xe2\x80\xa8");
+	second = jsondoc_print_line(again);
+	assert_string_equal(second, line);
+	assert_null(jsondoc_print_line(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +299,7 @@ int main(void)
 	        cmocka_unit_test(refuses_broken_input),
 	        cmocka_unit_test(limits_the_depth),
 	        cmocka_unit_test(limits_the_size),
+	        cmocka_unit_test(prints_one_line),
 	};
 
 	return cmocka_run_group_tests_name("jsondoc", tests, NULL, NULL);
