@@ -250,12 +250,14 @@ static const char *verdict_name(enum lease_verdict v)
 static void json_lease(
         struct jsondoc *o, const struct view *v, const struct lease_entry *e)
 {
+	int64_t left_s = lease_judge_left_ms(&e->record, &v->now) / 1000;
+
 	jsondoc_set_string(o, "job", e->record.job);
 	jsondoc_set_string(o, "run", e->record.run);
 	jsondoc_set_string(o, "host", e->record.host);
 	jsondoc_set_time(o, "since", e->record.taken);
-	jsondoc_set_int(o, "left_seconds",
-	        lease_judge_left_ms(&e->record, &v->now) / 1000);
+	jsondoc_set_time(o, "expires", clock_real_s() + left_s);
+	jsondoc_set_int(o, "left_seconds", left_s);
 	jsondoc_set_string(o, "state", verdict_name(e->verdict));
 	jsondoc_set_bool(o, "readable", e->is_readable);
 	jsondoc_set_bool(o, "remote", e->record.remote);
@@ -273,7 +275,7 @@ static void json_ticket(struct jsondoc *o, const struct lease_entry *e)
 
 static void json_copy(struct jsondoc *o, const struct view *v)
 {
-	jsondoc_set_bool(o, "running", v->copying);
+	jsondoc_set_bool(o, "held", v->copying);
 	jsondoc_set_string(o, "disk", v->has_holder ? v->holder.job : "");
 	jsondoc_set_time(o, "since", v->has_holder ? v->holder.taken : 0);
 }
@@ -281,12 +283,12 @@ static void json_copy(struct jsondoc *o, const struct view *v)
 static int print_json(const struct view *v)
 {
 	_cleanup_(jsondoc_freep) struct jsondoc *root = jsondoc_new_object();
-	struct jsondoc *leases, *queue, *old;
+	struct jsondoc *leases, *waiting, *old;
 
 	jsondoc_set_int(root, "version", 1);
 	json_copy(jsondoc_add_object(root, "copy"), v);
 	leases = jsondoc_add_array(root, "leases");
-	queue = jsondoc_add_array(root, "queue");
+	waiting = jsondoc_add_array(root, "waiting");
 	old = jsondoc_add_array(root, "old_lock_files");
 	for (size_t i = 0; i < v->len; i++)
 		if (v->entries[i].kind == LEASE_ENTRY_LEASE)
@@ -294,7 +296,7 @@ static int print_json(const struct view *v)
 			        &v->entries[i]);
 		else
 			json_ticket(
-			        jsondoc_append_object(queue), &v->entries[i]);
+			        jsondoc_append_object(waiting), &v->entries[i]);
 	for (size_t i = 0; i < v->old.len; i++)
 		jsondoc_append_string(old, v->old.items[i]);
 	return json_print(root);

@@ -115,7 +115,7 @@ hold queue/00000000000000000007.c.0123456789abcdef
 lock --job nightly --wait 0 > out
 is "$?" 0 'nobody helps: it has its lock when its time is over'
 check 'nobody helps: for nobody copies' listed '.leases[0].job == "nightly" and
-	(.leases[0].forced | not) and .queue[0].kind == "copy"'
+	(.leases[0].forced | not) and .waiting[0].kind == "copy"'
 lock --job other --wait 0 > out
 unlike "$(cat out)" 'waits for a lock' 'another job: nothing of that'
 end "$hold_pid"
@@ -130,7 +130,7 @@ hold copy
 copy_pid=$hold_pid
 lock_start --job gated --no-mail
 check 'told to end at the gate: it waits for a copy' until_true 10 \
-	listed '.queue[0].name == "gated"'
+	listed '.waiting[0].name == "gated"'
 hold gate
 touch "$locks/queue/.wakes-it"
 rm "$locks/queue/.wakes-it"
@@ -143,7 +143,7 @@ is "$code" 143 'told to end at the gate: 143'
 like "$err" 'still running after' 'told to end at the gate: why'
 check 'told to end at the gate: its job is entered' listed \
 	'.leases[0].job == "gated" and .leases[0].forced and
-	(.queue | length) == 0'
+	(.waiting | length) == 0'
 unlock --all
 
 # Before it has a place.
@@ -175,7 +175,7 @@ cat pipe > cat.out &
 reader_pid=$!
 kill_at_end "$reader_pid"
 check 'the reader goes: it waits' until_true 10 \
-	listed '.queue[0].name == "unheard"'
+	listed '.waiting[0].name == "unheard"'
 end "$reader_pid"
 lock_wait
 is "$code" 1 'the reader goes: 1'

@@ -281,7 +281,7 @@ def final_state(world):
         return "unknown"
     queue = os.listdir(os.path.join(world.lock_dir, "queue"))
     leases = os.listdir(os.path.join(world.lock_dir, "lease"))
-    if queue or leases or now["leases"] or now["queue"]:
+    if queue or leases or now["leases"] or now["waiting"]:
         return "queue:%d,leases:%d" % (len(queue), len(leases))
     return "copying" if now["copy"]["running"] else "free"
 

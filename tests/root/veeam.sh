@@ -101,9 +101,9 @@ copy_waits()
 	like "$out" "copy to $d_uuid" "$what: --list names the copy that waits"
 	like "$out" 'The copy starts when these jobs have ended' \
 		"$what: --list tells what comes next"
-	check "$what: as JSON" listed '.copy.running == false and
+	check "$what: as JSON" listed '.copy.held == false and
 		(.leases | length) == 1 and .leases[0].state == "live" and
-		.queue[0].kind == "copy" and .queue[0].alive'
+		.waiting[0].kind == "copy" and .waiting[0].alive'
 	unlock --job 'Täglich 1' --run 'r 1'
 	is "$code" 0 "$what: the job has ended"
 	asb_wait
@@ -125,8 +125,8 @@ job_waits()
 	check "$what: says so at once" until_true 10 lock_said \
 		'has been running since .*daily waits for it'
 	check "$what: is in the queue" until_true 10 listed \
-		'.copy.running and .copy.disk == "'"$d_uuid"'" and
-		.queue[0].name == "daily" and .queue[0].kind == "job"'
+		'.copy.held and .copy.disk == "'"$d_uuid"'" and
+		.waiting[0].name == "daily" and .waiting[0].kind == "job"'
 	lock --list
 	like "$out" 'backup copy to .* has been running since' \
 		"$what: --list names the copy"
@@ -137,7 +137,8 @@ job_waits()
 	lock_wait
 	is "$code" 0 "$what: then it has its lock"
 	check "$what: a lease" listed '.leases[0].job == "daily" and
-		(.leases[0].forced | not) and (.queue | length) == 0'
+		(.leases[0].forced | not) and (.waiting | length) == 0 and
+		(.leases[0].expires | fromdateiso8601) > now'
 	unlock --job daily
 	is "$code" 0 "$what: and gives it back"
 	lock --list
@@ -199,7 +200,7 @@ killed_while_waiting()
 	place "$what"
 	slow_run 5
 	lock_start doomed
-	check "$what: waits" until_true 10 listed '.queue[0].name == "doomed"'
+	check "$what: waits" until_true 10 listed '.waiting[0].name == "doomed"'
 	kill -KILL "$lock_pid"
 	lock_wait 2> /dev/null
 	check "$what: the copy waits for the job" asb_until has_state waiting
@@ -217,7 +218,7 @@ killed_while_waiting()
 	slow_run 5
 	lock_start asked
 	check 'a pre-job script that is asked to end: waits' until_true 10 \
-		listed '.queue[0].name == "asked"'
+		listed '.waiting[0].name == "asked"'
 	kill -TERM "$lock_pid"
 	lock_wait
 	is "$code" 143 'a pre-job script that is asked to end: 143'
@@ -277,7 +278,7 @@ copy_killed()
 	slow_run 20
 	lock_start patient
 	check "$what: a job waits" until_true 10 listed \
-		'.queue[0].name == "patient"'
+		'.waiting[0].name == "patient"'
 	kill -KILL "$asb_pid"
 	wait "$asb_pid" 2> /dev/null
 	lock_wait
@@ -289,7 +290,7 @@ copy_killed()
 	lock --job first
 	asb_start
 	check "$what while it waits: in the queue" until_true 10 listed \
-		'.queue[0].kind == "copy"'
+		'.waiting[0].kind == "copy"'
 	kill -KILL "$asb_pid"
 	wait "$asb_pid" 2> /dev/null
 	lock --job second --wait 0

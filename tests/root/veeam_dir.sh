@@ -131,7 +131,7 @@ works()
 	"$lock_program" --config "$config" --job two > /dev/null 2>&1 &
 	waiter=$!
 	kill_at_end "$waiter"
-	check "$1: a job waits" until_true 10 listed '.queue[0].name == "two"'
+	check "$1: a job waits" until_true 10 listed '.waiting[0].name == "two"'
 	sleep 0.3 # so that it looks again not before 5 s are over
 	began=$(date +%s%N)
 	end "$holder"
@@ -146,7 +146,7 @@ works()
 	"$lock_program" --config "$config" --job three > /dev/null 2>&1 &
 	waiter=$!
 	kill_at_end "$waiter"
-	until_true 10 listed '.queue[0].name == "three"'
+	until_true 10 listed '.waiting[0].name == "three"'
 	kill -KILL "$waiter"
 	wait "$waiter" 2> /dev/null
 	end "$holder"
