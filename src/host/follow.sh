@@ -38,7 +38,8 @@ pause()
 	3) wait=.02 ms=20 ;;
 	4) wait=.05 ms=50 ;;
 	5) wait=.1 ms=100 ;;
-	*) wait=.2 ms=200 ;;
+	6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14) wait=.2 ms=200 ;;
+	*) wait=.5 ms=500 ;;
 	esac
 	[ $whole = no ] || wait=1 ms=1000
 	step=$((step + 1))
@@ -95,7 +96,8 @@ while :; do
 	send O 3 "$out_from" "$out_size"
 	send E 4 "$err_from" "$err_size"
 	out_from=$out_size err_from=$err_size
-	[ "$sent" = "$out_from,$err_from" ] || step=0 quiet=0
+	# Not at once again: who prints a line now and then prints another.
+	[ "$sent" = "$out_from,$err_from" ] || step=4 quiet=0
 	case $state in
 	ended)
 		printf 'X %s %s %s %s %s\n' "$rc" "$out_size" "$err_size" \
