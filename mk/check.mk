@@ -22,6 +22,7 @@ demo-clean:
 
 bench: all test-helpers
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/bench/locks.sh
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/bench/vmexec.sh
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/bench/run.sh
 
 torture: all test-helpers
