@@ -14,6 +14,9 @@
 #define PROGRAM "vmexec"
 #define usage(...) usage_error(PROGRAM, __VA_ARGS__)
 #define YEAR_S (366L * 86400)
+/* A server's firmware may take ten minutes. */
+#define RETRIES 5
+#define RETRIES_REBOOT 120
 
 enum opt {
 	OPT_KNOWN_HOSTS = 256,
@@ -342,7 +345,7 @@ void options_parse(struct options *o, int argc, char **argv)
 
 	usage_set_exitcode(VMEXEC_FAILED);
 	*o = (struct options){
-	        .retries = 5,
+	        .retries = -1,
 	        .delay_s = 5,
 	        .connect_timeout_s = 10,
 	        .keep_days = 14,
@@ -354,6 +357,9 @@ void options_parse(struct options *o, int argc, char **argv)
 		set_rest(o, c);
 	}
 	check(o, argc, argv);
+	if (o->retries < 0)
+		o->retries =
+		        o->on_reboot == REBOOT_FAILS ? RETRIES : RETRIES_REBOOT;
 }
 
 void options_done(struct options *o)
