@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any bytes as a host's answer: wherever they are torn, the same comes of it;
+ * and no byte of output appears that the offsets do not count.  The first byte
+ * is the size of the pieces; its highest bit puts the greeting in front.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "core/jobframe.h"
+
+#define NONCE "0123456789abcdef0123456789abcdef"
+#define HELLO "vmexec " NONCE " boot\n"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct reading {
+	struct jobframe frame;
+	struct buf lines;
+	struct buf out[2];
+	struct err err;
+	int result;
+};
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	struct reading *r = arg;
+
+	check(len > 0);
+	buf_add(&r->out[is_stderr], data, len);
+	return true;
+}
+
+static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
+{
+	struct reading *r = arg;
+
+	(void)err;
+	check(line->letter && strchr("SHXGFJZ", line->letter) &&
+	        line->len <= JOBFRAME_WORDS);
+	buf_addc(&r->lines, line->letter);
+	for (size_t i = 0; i < line->len; i++) {
+		buf_addc(&r->lines, '|');
+		buf_adds(&r->lines, line->words[i]);
+	}
+	buf_addc(&r->lines, '\n');
+	return 0;
+}
+
+static void feed(struct reading *r, const char *data, size_t len, size_t piece)
+{
+	while (len > 0 && r->result == 0) {
+		size_t n = len < piece ? len : piece;
+
+		r->result = jobframe_feed(&r->frame, data, n, NULL, &r->err);
+		data += n;
+		len -= n;
+	}
+}
+
+static void init(struct reading *r)
+{
+	*r = (struct reading){.lines = BUF_INIT,
+	        .out = {BUF_INIT, BUF_INIT},
+	        .err = ERR_INIT};
+	r->frame = (struct jobframe){.nonce = NONCE,
+	        .on_data = on_data,
+	        .on_line = on_line,
+	        .arg = r};
+}
+
+static void done(struct reading *r)
+{
+	buf_done(&r->lines);
+	buf_done(&r->out[0]);
+	buf_done(&r->out[1]);
+}
+
+static void same_text(const struct buf *a, const struct buf *b)
+{
+	check(a->len == b->len && memcmp(a->data, b->data, a->len) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct reading whole, torn;
+	const char *text = (const char *)data + 1;
+
+	if (size < 1)
+		return 0;
+	init(&whole);
+	init(&torn);
+	if (data[0] & 0x80) {
+		feed(&whole, HELLO, strlen(HELLO), SIZE_MAX);
+		feed(&torn, HELLO, strlen(HELLO), 1);
+	}
+	feed(&whole, text, size - 1, SIZE_MAX);
+	feed(&torn, text, size - 1, (data[0] & 0x7fU) + 1);
+	check(whole.result == torn.result);
+	check((whole.result < 0) == (whole.err.message[0] != '\0'));
+	check(strcmp(whole.err.message, torn.err.message) == 0);
+	check(strcmp(whole.frame.boot, torn.frame.boot) == 0);
+	same_text(&whole.lines, &torn.lines);
+	same_text(&whole.out[0], &torn.out[0]);
+	same_text(&whole.out[1], &torn.out[1]);
+	check(whole.frame.out == whole.out[0].len);
+	check(whole.frame.err == whole.out[1].len);
+	done(&whole);
+	done(&torn);
+	return 0;
+}
