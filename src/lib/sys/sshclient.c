@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "i18n.h"
@@ -44,9 +45,24 @@ static void wipe(char **secret)
 	*secret = NULL;
 }
 
+/* A socket that it was given libssh closes in some of its states and leaves
+ * open in others, and it does not tell.  Unless it is the very same one, the
+ * number is somebody else's by now. */
+static void close_socket(struct sshclient *s)
+{
+	struct stat st;
+
+	if (s->fd >= 0 && fstat(s->fd, &st) == 0 && st.st_ino == s->inode)
+		close(s->fd);
+}
+
 void sshclient_close(struct sshclient *s)
 {
 	if (!s)
+		return;
+	/* By a handler: libssh is on the stack still. */
+	s->doomed = s->pumping;
+	if (s->doomed)
 		return;
 	sshclient_exec_free(s);
 	if (s->event) {
@@ -58,6 +74,7 @@ void sshclient_close(struct sshclient *s)
 		ssh_disconnect(s->session);
 		ssh_free(s->session);
 	}
+	close_socket(s);
 	wipe(&s->password);
 	strv_done(&s->known_hosts);
 	strv_done(&s->identities);
@@ -104,6 +121,22 @@ static int use_known_hosts(struct sshclient *s, const char *path)
 	return 0;
 }
 
+/* Before the keys are exchanged: libssh asks for a key of a kind that it finds
+ * there, so it must be the file that knows the host. */
+static int choose_known_hosts(struct sshclient *s)
+{
+	for (size_t i = 0; i < s->known_hosts.len; i++) {
+		if (access(s->known_hosts.items[i], R_OK) < 0)
+			continue;
+		if (use_known_hosts(s, s->known_hosts.items[i]) < 0)
+			return -ENOMEM;
+		if (ssh_session_has_known_hosts_entry(s->session) ==
+		        SSH_KNOWN_HOSTS_OK)
+			return 0;
+	}
+	return use_known_hosts(s, "/dev/null");
+}
+
 static int set_options(struct sshclient *s, int fd)
 {
 	socket_t sock = fd;
@@ -120,10 +153,7 @@ static int set_options(struct sshclient *s, int fd)
 	        ssh_options_set(x, SSH_OPTIONS_CIPHERS_C_S, CIPHERS) < 0 ||
 	        ssh_options_set(x, SSH_OPTIONS_CIPHERS_S_C, CIPHERS) < 0)
 		return -EINVAL;
-	/* Before the keys are exchanged: it asks for a key of a kind that it
-	 * finds there. */
-	if (use_known_hosts(s, s->known_hosts.len > 0 ? s->known_hosts.items[0]
-	                                              : "/dev/null") < 0)
+	if (choose_known_hosts(s) < 0)
 		return -EINVAL;
 	if (ssh_options_set(x, SSH_OPTIONS_FD, &sock) < 0)
 		return -EINVAL;
@@ -136,10 +166,12 @@ int sshclient_open(struct sshclient **ret,
 {
 	_cleanup_close_ int owned = fd;
 	_cleanup_sshclient_ struct sshclient *s = calloc(1, sizeof *s);
+	struct stat st;
 	int r;
 
 	if (!s)
 		return err_nomem(err);
+	s->fd = -1;
 	s->session = ssh_new();
 	if (!s->session || copy_options(s, options) < 0)
 		return err_nomem(err);
@@ -147,14 +179,20 @@ int sshclient_open(struct sshclient **ret,
 	if (r < 0)
 		return err_set(err, r, _("the SSH library refuses: %s"),
 		        sshclient_reason(s));
-	(void)TAKE_FD(owned);
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, -errno, "%s", _("the connection"));
+	s->inode = st.st_ino;
+	s->fd = TAKE_FD(owned);
 	*ret = TAKE_PTR(s);
 	return 0;
 }
 
 int sshclient_fd(const struct sshclient *s)
 {
-	return ssh_get_fd(s->session);
+	int fd = ssh_get_fd(s->session);
+
+	/* It gets it with the first step only. */
+	return s->phase == SSHCLIENT_KEX && fd < 0 ? s->fd : fd;
 }
 
 short sshclient_events(const struct sshclient *s)
@@ -518,6 +556,10 @@ static int pump_kex(struct sshclient *s, struct err *err)
 
 	if (r == SSH_AGAIN)
 		return SSHCLIENT_CONNECTING;
+	/* Only its words tell. */
+	if (r != SSH_OK &&
+	        str_starts(ssh_get_error(s->session), "Socket error"))
+		return lost(s, err);
 	if (r != SSH_OK)
 		return err_set(err, -EPROTO,
 		        _("%s and this program find no way to speak SSH: %s"),
@@ -529,15 +571,10 @@ static int pump_kex(struct sshclient *s, struct err *err)
 	return pump_login(s, err);
 }
 
-int sshclient_pump(struct sshclient *s, struct err *err)
+static int pump_program(struct sshclient *s, struct err *err)
 {
-	int r;
+	int r = ssh_event_dopoll(s->event, 0);
 
-	if (s->phase == SSHCLIENT_KEX)
-		return pump_kex(s, err);
-	if (s->phase != SSHCLIENT_LOGGED_IN)
-		return pump_login(s, err);
-	r = ssh_event_dopoll(s->event, 0);
 	if (r != SSH_OK && r != SSH_AGAIN)
 		return lost(s, err);
 	r = sshclient_exec_pump(s, err);
@@ -546,4 +583,23 @@ int sshclient_pump(struct sshclient *s, struct err *err)
 	if (!ssh_is_connected(s->session))
 		return lost(s, err);
 	return SSHCLIENT_READY;
+}
+
+int sshclient_pump(struct sshclient *s, struct err *err)
+{
+	int r;
+
+	s->pumping = true;
+	if (s->phase == SSHCLIENT_KEX)
+		r = pump_kex(s, err);
+	else if (s->phase != SSHCLIENT_LOGGED_IN)
+		r = pump_login(s, err);
+	else
+		r = pump_program(s, err);
+	s->pumping = false;
+	if (!s->doomed)
+		return r;
+	sshclient_close(s);
+	return err_set(err, -ECANCELED, "%s",
+	        _("the connection was given up meanwhile"));
 }

@@ -6,9 +6,8 @@
  *
  *	r = sshclient_open(&s, &options, fd, err);    fd: connected socket
  *	...
- *	poll sshclient_fd() for sshclient_events(), then
- *	r = sshclient_pump(s, err);                   until SSHCLIENT_READY or <
- *0
+ *	poll(2) sshclient_fd() for sshclient_events(), then
+ *	r = sshclient_pump(s, err);           until SSHCLIENT_READY or < 0
  *	...
  *	r = sshclient_exec(s, "uptime", &handlers, err);
  *	poll and sshclient_pump() as before; the handlers are called from there
@@ -18,8 +17,9 @@
  * The caller brings the socket, for libssh's own way blocks in the resolver
  * and goes on to the next address only when the first fails at once; and the
  * caller keeps the time, for libssh does not see a host that has frozen.
- * After every event it did not cause itself (a deadline, a new
- *sshclient_write()) sshclient_pump() is called as well: it never waits.
+ * sshclient_pump() is called as well after sshclient_exec(), sshclient_write()
+ * and sshclient_resume(): it never waits.  (But for $SSH_AUTH_SOCK, which
+ * libssh asks without looking at the clock; and for sshclient_options.ask.)
  *
  * A host key is compared before anything secret is sent.  Only a key that is
  * known for this host is accepted, with accept_new one that was never seen too
@@ -94,8 +94,9 @@ enum sshclient_state {
 int sshclient_open(struct sshclient **ret,
         const struct sshclient_options *options, int fd,
         struct err *err) _must_check_;
-void sshclient_close(
-        struct sshclient *s); /* NULL is fine; says good-bye if it can */
+/* NULL is fine; says good-bye if it can.  Fine inside of a handler: no other
+ * one is called any more, and sshclient_pump() returns -ECANCELED. */
+void sshclient_close(struct sshclient *s);
 #define _cleanup_sshclient_ _cleanup_(sshclient_closep)
 void sshclient_closep(struct sshclient **s);
 
@@ -109,8 +110,11 @@ short sshclient_events(const struct sshclient *s);
  *   -EPROTO       it does not speak SSH, or nothing that we speak
  *   -EKEYREJECTED its host key is not known, or has changed
  *   -EACCES       it refuses the login
+ *   -EAGAIN       it lets no program run, see sshclient_exec()
+ *   -ECANCELED    a handler has closed it; @s is gone
  *   -ENOMEM and others
- * with @err; afterwards only sshclient_close() is possible.
+ * with @err; afterwards only sshclient_close() is possible, but after -EAGAIN
+ * everything and after -ECANCELED nothing.
  */
 int sshclient_pump(struct sshclient *s, struct err *err) _must_check_;
 

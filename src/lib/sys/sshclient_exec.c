@@ -135,10 +135,12 @@ static int start(struct sshclient *s, struct err *err)
 	return 1;
 }
 
-/* Hands over what is there of one stream; false = the handler is full. */
-static bool deliver(struct sshclient_exec *x, bool is_stderr)
+/* Hands over what is there of one stream; false = the handler is full, or has
+ * closed the connection. */
+static bool deliver(struct sshclient *s, bool is_stderr)
 {
 	static char data[READ_SIZE];
+	struct sshclient_exec *x = s->exec;
 
 	for (;;) {
 		int n = ssh_channel_read_nonblocking(
@@ -151,6 +153,8 @@ static bool deliver(struct sshclient_exec *x, bool is_stderr)
 			x->full = true;
 			return false;
 		}
+		if (s->doomed)
+			return false;
 	}
 }
 
@@ -178,7 +182,7 @@ int sshclient_exec_pump(struct sshclient *s, struct err *err)
 	 * of what came with it, so read until nothing came after the close. */
 	do {
 		closed = x->closed;
-		if (x->full || !deliver(x, false) || !deliver(x, true))
+		if (x->full || !deliver(s, false) || !deliver(s, true))
 			return 0;
 	} while (closed != x->closed);
 	if (closed)

@@ -29,6 +29,8 @@ enum sshclient_phase {
 
 struct sshclient {
 	struct ssh_session_struct *session;
+	int fd;      /* the socket, unless libssh has closed it */
+	ino_t inode; /* of it */
 	struct ssh_event_struct *event; /* its packets, once logged in */
 	enum sshclient_phase phase;
 	char *host;
@@ -46,7 +48,8 @@ struct sshclient {
 	struct ssh_key_struct *private_key; /* of that */
 	char *password;                     /* being tried; NULL = none yet */
 	int asked;                          /* how often it was asked for */
-	bool waits; /* libssh said AGAIN: only the line can go on */
+	bool pumping; /* sshclient_pump() is on the stack */
+	bool doomed;  /* closed by a handler: it frees everything */
 
 	struct sshclient_exec *exec; /* NULL: no program */
 };

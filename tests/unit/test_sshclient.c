@@ -1,0 +1,692 @@
+/* SPDX-License-Identifier: MIT */
+/* timeout: 240 */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "sys/sshclient.h"
+#include "sshd.h"
+
+#define LIMIT_MS 30000
+
+/* A connection, and what came of it. */
+struct client {
+	struct sshclient_options options;
+	const char *known[3];
+	const char *keys[3];
+	struct sshclient *s;
+	int r; /* of the last sshclient_pump() */
+	struct err err;
+	struct buf out[2];
+	size_t counts[2]; /* bytes, when they are not kept */
+	bool count_only;
+	bool wrong;      /* when counting: something else than expected */
+	int pause_every; /* on_data says "wait" each so many times */
+	int calls;
+	bool paused;
+	int ends;
+	struct sshclient_end end;
+	enum { NEVER, ON_DATA, ON_END, ON_END_AGAIN } act;
+	int asked;
+	const char *answer;
+};
+
+static bool have_sshd;
+static int said_fd = -1; /* standard error while sshclient_pump() is called */
+
+static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	struct client *c = arg;
+
+	assert_true(len > 0 && len <= 65536);
+	assert_non_null(c->s);
+	if (c->count_only) {
+		c->counts[is_stderr] += len;
+		c->wrong |= memchr(data, is_stderr ? 'o' : 'e', len) != NULL;
+	} else {
+		buf_add(&c->out[is_stderr], data, len);
+	}
+	c->calls++;
+	if (c->act == ON_DATA) {
+		sshclient_close(c->s);
+		c->s = NULL;
+	}
+	c->paused = c->pause_every > 0 && c->calls % c->pause_every == 0;
+	return !c->paused;
+}
+
+static void on_end(const struct sshclient_end *end, void *arg)
+{
+	struct client *c = arg;
+	struct sshclient_handlers h = {
+	        .on_data = on_data, .on_end = on_end, .arg = c};
+
+	assert_non_null(c->s);
+	c->ends++;
+	c->end = *end;
+	if (c->act == ON_END) {
+		sshclient_close(c->s);
+		c->s = NULL;
+	} else if (c->act == ON_END_AGAIN) {
+		c->act = NEVER;
+		assert_int_equal(
+		        sshclient_exec(c->s, "echo again", &h, &c->err), 0);
+	}
+}
+
+static char *on_ask(enum sshclient_question what, const char *text, void *arg)
+{
+	struct client *c = arg;
+
+	assert_int_equal(what, SSHCLIENT_ASK_PASSPHRASE);
+	assert_string_equal(text, sshd_file("locked"));
+	c->asked++;
+	return c->answer ? strdup(c->answer) : NULL;
+}
+
+/* Knows the server and has the right key. */
+static void init(struct client *c)
+{
+	*c = (struct client){.err = ERR_INIT, .out = {BUF_INIT, BUF_INIT}};
+	sshd_know("known", "host");
+	c->known[0] = sshd_file("known");
+	c->keys[0] = sshd_file("user");
+	c->options = (struct sshclient_options){
+	        .host = "127.0.0.1", .port = sshd.port, .user = sshd_user()};
+}
+
+static void open_fd(struct client *c, int fd)
+{
+	c->options.known_hosts = c->known;
+	c->options.identities = c->keys;
+	assert_true(fd >= 0);
+	assert_int_equal(sshclient_open(&c->s, &c->options, fd, &c->err), 0);
+	c->r = SSHCLIENT_CONNECTING;
+}
+
+static void pump(struct client *c)
+{
+	int before = dup(STDERR_FILENO);
+
+	(void)dup2(said_fd, STDERR_FILENO);
+	c->r = sshclient_pump(c->s, &c->err);
+	(void)dup2(before, STDERR_FILENO);
+	close(before);
+}
+
+/* Serves the line once: no call may wait. */
+static void step(struct client *c)
+{
+	struct pollfd p = {
+	        .fd = sshclient_fd(c->s), .events = sshclient_events(c->s)};
+
+	(void)poll(&p, 1, 100);
+	pump(c);
+	if (c->r < 0 && c->s)
+		assert_int_equal(c->err.code, c->r);
+}
+
+static int log_in(struct client *c)
+{
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+
+	open_fd(c, sshd_connect_to(sshd.port));
+	while (c->r == SSHCLIENT_CONNECTING) {
+		assert_true(clock_mono_ms() < end);
+		step(c);
+	}
+	return c->r;
+}
+
+static void begin(struct client *c, const char *command)
+{
+	struct sshclient_handlers h = {
+	        .on_data = on_data, .on_end = on_end, .arg = c};
+
+	buf_reset(&c->out[0]);
+	buf_reset(&c->out[1]);
+	c->ends = 0;
+	assert_int_equal(sshclient_exec(c->s, command, &h, &c->err), 0);
+	pump(c);
+}
+
+static void run(struct client *c, const char *command)
+{
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+
+	begin(c, command);
+	while (c->r == SSHCLIENT_READY && c->ends == 0) {
+		assert_true(clock_mono_ms() < end);
+		step(c);
+	}
+	assert_int_equal(c->ends, c->r == SSHCLIENT_READY);
+}
+
+static void done(struct client *c)
+{
+	sshclient_close(c->s);
+	buf_done(&c->out[0]);
+	buf_done(&c->out[1]);
+}
+
+#define NEEDS_SSHD()            \
+	do {                    \
+		if (!have_sshd) \
+			skip(); \
+	} while (0)
+
+/* --- the host's key ---------------------------------------------------------
+ */
+
+static void expect_key(struct client *c, int r, const char *words)
+{
+	assert_int_equal(log_in(c), r);
+	if (words)
+		assert_non_null(strstr(c->err.message, words));
+	done(c);
+}
+
+static void test_key_unknown(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	scratch_write(sshd.dir, "known", "");
+	expect_key(&c, -EKEYREJECTED, "SHA256:");
+	/* Nothing was learnt. */
+	init(&c);
+	c.known[0] = sshd_file("nowhere");
+	expect_key(&c, -EKEYREJECTED, "is not known");
+	assert_false(scratch_has(sshd.dir, "nowhere"));
+	init(&c);
+	c.known[0] = NULL;
+	expect_key(&c, -EKEYREJECTED, "is not known");
+}
+
+static void test_key_learnt(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	c.known[0] = sshd_file("learnt");
+	c.options.accept_new = true;
+	expect_key(&c, SSHCLIENT_READY, NULL);
+	init(&c);
+	c.known[0] = sshd_file("learnt");
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	assert_non_null(strstr(sshclient_host_key(c.s), "SHA256:"));
+	done(&c);
+	_cleanup_free_ char *text = scratch_read(sshd.dir, "learnt");
+
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+static void test_key_changed(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	for (int accept = 0; accept < 2; accept++) {
+		/* Another one of the same kind, or of another kind. */
+		init(&c);
+		sshd_know("known", "other");
+		c.options.accept_new = accept;
+		expect_key(&c, -EKEYREJECTED, "CHANGED");
+		init(&c);
+		sshd_know("known", "host_rsa");
+		c.options.accept_new = accept;
+		expect_key(&c, -EKEYREJECTED, "CHANGED");
+		/* In the second file only. */
+		init(&c);
+		sshd_know("second", "other");
+		scratch_write(sshd.dir, "known", "");
+		c.known[1] = sshd_file("second");
+		c.options.accept_new = accept;
+		expect_key(&c, -EKEYREJECTED, "CHANGED");
+	}
+}
+
+/* A host of which only the second file knows, and only its RSA key: that one
+ * is to be asked for. */
+static void test_key_kind(void **state)
+{
+	_cleanup_free_ char *extra =
+	        str_printf("HostKey %s", sshd_file("host_rsa"));
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	sshd_stop();
+	sshd_start(extra);
+	init(&c);
+	scratch_write(sshd.dir, "known", "elsewhere ssh-ed25519 AAAA\n");
+	sshd_know("second", "host_rsa");
+	c.known[1] = sshd_file("second");
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	done(&c);
+	sshd_stop();
+	sshd_start("");
+}
+
+/* --- login ------------------------------------------------------------------
+ */
+
+static void test_login_refused(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	c.keys[0] = sshd_file("other");
+	assert_int_equal(log_in(&c), -EACCES);
+	assert_true(c.err.action[0] != '\0');
+	done(&c);
+	init(&c);
+	c.keys[0] = NULL;
+	assert_int_equal(log_in(&c), -EACCES);
+	done(&c);
+	/* One that is not there, one that is refused, and the right one. */
+	init(&c);
+	c.keys[0] = sshd_file("nowhere");
+	c.keys[1] = sshd_file("user");
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	done(&c);
+}
+
+static void test_passphrase(void **state)
+{
+	_cleanup_free_ char *keys = NULL;
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	keys = scratch_read(sshd.dir, "authorized_keys");
+	_cleanup_free_ char *pub = scratch_read(sshd.dir, "locked.pub");
+
+	scratch_write(sshd.dir, "authorized_keys", pub);
+	for (int i = 0; i < 3; i++) {
+		static const char *const answers[] = {"secret", "wrong", NULL};
+
+		init(&c);
+		c.keys[0] = sshd_file("locked");
+		c.options.ask = on_ask;
+		c.options.ask_arg = &c;
+		c.answer = answers[i];
+		assert_int_equal(
+		        log_in(&c), i == 0 ? SSHCLIENT_READY : -EACCES);
+		assert_int_equal(c.asked, 1);
+		done(&c);
+	}
+	/* Nobody to ask. */
+	init(&c);
+	c.keys[0] = sshd_file("locked");
+	assert_int_equal(log_in(&c), -EACCES);
+	done(&c);
+	scratch_write(sshd.dir, "authorized_keys", keys);
+}
+
+/* --- programs ----------------------------------------------------------------
+ */
+
+static void test_programs(void **state)
+{
+	static const int codes[] = {0, 1, 127, 250, 255};
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	run(&c, "printf 'a\\000b\\r\\n'; printf err >&2");
+	assert_int_equal(c.end.status, 0);
+	assert_string_equal(c.end.signal, "");
+	assert_int_equal(c.out[0].len, 5);
+	assert_memory_equal(c.out[0].data, "a\0b\r\n", 5);
+	assert_string_equal(c.out[1].data, "err");
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof text, "exit %d", codes[i]);
+		run(&c, text);
+		assert_int_equal(c.end.status, codes[i]);
+		assert_int_equal(c.out[0].len + c.out[1].len, 0);
+	}
+	run(&c, "echo x; kill -TERM $$");
+	assert_int_equal(c.end.status, -1);
+	assert_string_equal(c.end.signal, "TERM");
+	assert_string_equal(c.out[0].data, "x\n");
+	/* The next one from the handler of the end. */
+	c.act = ON_END_AGAIN;
+	run(&c, "echo first");
+	while (c.ends < 2)
+		step(&c);
+	assert_string_equal(c.out[0].data, "first\nagain\n");
+	done(&c);
+}
+
+static void test_one_at_a_time(void **state)
+{
+	struct sshclient_handlers h = {.on_data = on_data, .on_end = on_end};
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	begin(&c, "cat");
+	assert_int_equal(sshclient_exec(c.s, "true", &h, &c.err), -EBUSY);
+	while (sshclient_write_end(c.s) < 0)
+		step(&c);
+	while (c.ends == 0)
+		step(&c);
+	assert_int_equal(c.end.status, 0);
+	/* Nobody is there to write to. */
+	assert_int_equal(sshclient_write(c.s, "x", 1), 0);
+	assert_true(sshclient_write_end(c.s) < 0);
+	done(&c);
+}
+
+static void test_refused_program(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	sshd_stop();
+	sshd_start("MaxSessions 0");
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	for (int i = 0; i < 2; i++) {
+		run(&c, "true");
+		assert_int_equal(c.r, -EAGAIN);
+		assert_true(c.err.message[0] != '\0');
+		step(&c);
+		assert_int_equal(c.r, SSHCLIENT_READY);
+	}
+	done(&c);
+	sshd_stop();
+	sshd_start("");
+}
+
+static void test_input(void **state)
+{
+	size_t len = 3 << 20, sent = 0;
+	char *data = malloc(len);
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	assert_non_null(data);
+	for (size_t i = 0; i < len; i++)
+		data[i] = (char)(i * 31 >> 3);
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	begin(&c, "cat");
+	while (c.ends == 0) {
+		ssize_t n = sshclient_write(c.s, data + sent, len - sent);
+
+		assert_true(n >= 0);
+		sent += (size_t)n;
+		if (sent == len)
+			(void)sshclient_write_end(c.s);
+		step(&c);
+		assert_int_equal(c.r, SSHCLIENT_READY);
+		assert_true(clock_mono_ms() < end);
+	}
+	assert_int_equal(c.out[0].len, len);
+	assert_memory_equal(c.out[0].data, data, len);
+	done(&c);
+	free(data);
+}
+
+/* 50 MB on both streams, and a reader that has to pause. */
+static void test_much(void **state)
+{
+	static const char command[] =
+	        "(head -c 26214400 /dev/zero | tr '\\0' o) & "
+	        "(head -c 26214400 /dev/zero | tr '\\0' e) >&2; wait";
+	int64_t end = clock_mono_ms() + 2 * LIMIT_MS;
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	c.count_only = true;
+	c.pause_every = 50;
+	begin(&c, command);
+	while (c.ends == 0) {
+		int calls = c.calls;
+
+		assert_true(clock_mono_ms() < end);
+		if (!c.paused) {
+			step(&c);
+			continue;
+		}
+		/* Nothing more comes meanwhile, whatever the line does. */
+		for (int i = 0; i < 3; i++) {
+			pump(&c);
+			assert_int_equal(c.r, SSHCLIENT_READY);
+		}
+		assert_int_equal(c.calls, calls);
+		assert_int_equal(c.ends, 0);
+		c.paused = false;
+		sshclient_resume(c.s);
+		pump(&c);
+	}
+	assert_int_equal(c.end.status, 0);
+	assert_int_equal(c.counts[0], 26214400);
+	assert_int_equal(c.counts[1], 26214400);
+	assert_false(c.wrong);
+	done(&c);
+}
+
+/* --- the end ----------------------------------------------------------------
+ */
+
+static void test_closed_in_handlers(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	c.act = ON_DATA;
+	begin(&c, "head -c 3000000 /dev/zero; echo x >&2");
+	while (c.s)
+		step(&c);
+	assert_int_equal(c.r, -ECANCELED);
+	assert_int_equal(c.calls, 1);
+	assert_int_equal(c.ends, 0);
+	done(&c);
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	c.act = ON_END;
+	begin(&c, "true");
+	while (c.s)
+		step(&c);
+	assert_int_equal(c.r, -ECANCELED);
+	assert_int_equal(c.ends, 1);
+	done(&c);
+}
+
+static void test_server_dies(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&c);
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	begin(&c, "printf begun; exec sleep 1000");
+	while (c.out[0].len == 0)
+		step(&c);
+	sshd_kill_sessions();
+	while (c.r == SSHCLIENT_READY)
+		step(&c);
+	assert_int_equal(c.r, -ENOTCONN);
+	assert_int_equal(c.ends, 0);
+	assert_string_equal(c.out[0].data, "begun");
+	done(&c);
+}
+
+/* What a listener says that is no sshd, and what comes of it. */
+static void expect_stranger(const char *says, bool closes, int r)
+{
+	struct client c;
+	unsigned port;
+	int listener = sshd_listen(&port, 1), peer;
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+
+	init(&c);
+	open_fd(&c, sshd_connect_to(port));
+	peer = accept(listener, NULL, NULL);
+	assert_true(peer >= 0);
+	assert_int_equal(
+	        write(peer, says, strlen(says)), (ssize_t)strlen(says));
+	if (closes)
+		close(peer);
+	for (int i = 0; c.r == SSHCLIENT_CONNECTING && (r < 0 || i < 5); i++) {
+		int64_t before = clock_mono_ms();
+
+		assert_true(before < end);
+		step(&c);
+		/* 100 of them wait for the line. */
+		assert_true(clock_mono_ms() - before < 2000);
+	}
+	if (c.r != r)
+		fail_msg("\"%s\"%s: %d instead of %d: %s", says,
+		        closes ? " and closes" : "", c.r, r, c.err.message);
+	if (!closes)
+		close(peer);
+	close(listener);
+	done(&c);
+}
+
+static void test_strangers(void **state)
+{
+	(void)state;
+	if (!have_sshd)
+		skip();
+	expect_stranger("", true, -ENOTCONN);
+	expect_stranger("SSH-2.0-x\r\n", true, -ENOTCONN);
+	expect_stranger("Exceeded MaxStartups\r\n", true, -ENOTCONN);
+	expect_stranger("", false, SSHCLIENT_CONNECTING);
+	expect_stranger("SSH-2.0-x\r\n", false, SSHCLIENT_CONNECTING);
+	expect_stranger("SSH-1.5-x\r\n", false, -EPROTO);
+	expect_stranger("SSH-2.0-x\r\n\377\377\377\377garbage", false, -EPROTO);
+}
+
+/* --- what is left behind
+ * ------------------------------------------------------
+ */
+
+static void open_and_close(int i)
+{
+	struct client c;
+
+	init(&c);
+	if (i % 5 == 0)
+		scratch_write(sshd.dir, "known", "");
+	if (i % 5 == 1)
+		c.keys[0] = sshd_file("other");
+	if (i % 5 == 2) {
+		/* In the middle of the login. */
+		open_fd(&c, sshd_connect_to(sshd.port));
+		for (int k = 0; k < i % 8; k++)
+			step(&c);
+	} else if (log_in(&c) == SSHCLIENT_READY) {
+		if (i % 2)
+			run(&c, "echo x");
+		else
+			begin(&c, "exec sleep 1000");
+	}
+	done(&c);
+}
+
+static void test_descriptors(void **state)
+{
+	int before;
+
+	(void)state;
+	NEEDS_SSHD();
+	open_and_close(4);
+	before = sshd_count_fds();
+	for (int i = 0; i < 60; i++)
+		open_and_close(i);
+	assert_int_equal(sshd_count_fds(), before);
+}
+
+/* libssh has said nothing on standard error, in all of the tests before. */
+static void test_silent(void **state)
+{
+	_cleanup_free_ char *said = NULL;
+
+	(void)state;
+	NEEDS_SSHD();
+	said = scratch_read(sshd.dir, "stderr");
+	/* Ours: what log_warn() and log_notice() say. */
+	for (char *line = strtok(said, "\n"); line; line = strtok(NULL, "\n"))
+		if (!strstr(line, "host key SHA256:") &&
+		        !strstr(line, "its passphrase is wrong"))
+			fail_msg("on standard error: %s", line);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	have_sshd = sshd_prepare("sshclient");
+	if (!have_sshd)
+		return 0;
+	sshd_start("");
+	said_fd = open(sshd_file("stderr"),
+	        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return said_fd < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (said_fd >= 0)
+		close(said_fd);
+	sshd_done();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_key_unknown),
+	        cmocka_unit_test(test_key_learnt),
+	        cmocka_unit_test(test_key_changed),
+	        cmocka_unit_test(test_key_kind),
+	        cmocka_unit_test(test_login_refused),
+	        cmocka_unit_test(test_passphrase),
+	        cmocka_unit_test(test_programs),
+	        cmocka_unit_test(test_one_at_a_time),
+	        cmocka_unit_test(test_refused_program),
+	        cmocka_unit_test(test_input),
+	        cmocka_unit_test(test_much),
+	        cmocka_unit_test(test_closed_in_handlers),
+	        cmocka_unit_test(test_server_dies),
+	        cmocka_unit_test(test_strangers),
+	        cmocka_unit_test(test_descriptors),
+	        cmocka_unit_test(test_silent),
+	};
+
+	return cmocka_run_group_tests_name("sshclient", tests, setup, teardown);
+}
