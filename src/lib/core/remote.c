@@ -19,9 +19,9 @@ struct remote {
 	struct reach *reach;
 	struct proxy *proxy;
 	struct sshclient *ssh;
-	struct sshclient *dead; /* dropped in the middle of a call of its own */
 	struct loop_source line;  /* the connection; due: without an event */
 	struct loop_source timer; /* the login's end, or the next attempt */
+	unsigned lines; /* that were closed: tells one from the next */
 	bool up;
 	bool was_up;  /* since remote_new() */
 	int attempts; /* that failed */
@@ -35,16 +35,14 @@ struct remote {
 static void close_line(struct remote *r)
 {
 	r->up = false;
-	loop_remove(r->loop, &r->line);
-	loop_remove(r->loop, &r->timer);
+	r->lines++;
+	r->line.fd = -1;
+	r->line.due_ms = r->timer.due_ms = 0;
 	reach_free(r->reach);
 	r->reach = NULL;
 	proxy_free(r->proxy);
 	r->proxy = NULL;
-	if (r->pumping && !r->dead)
-		r->dead = r->ssh;
-	else
-		sshclient_close(r->ssh);
+	sshclient_close(r->ssh);
 	r->ssh = NULL;
 }
 
@@ -58,6 +56,8 @@ void remote_free(struct remote *r)
 	if (!r)
 		return;
 	close_line(r);
+	loop_remove(r->loop, &r->line);
+	loop_remove(r->loop, &r->timer);
 	r->freed = true;
 	if (!r->pumping)
 		free(r);
@@ -67,8 +67,6 @@ void remote_free(struct remote *r)
 static void end_pumping(struct remote *r)
 {
 	r->pumping = false;
-	sshclient_close(r->dead);
-	r->dead = NULL;
 	if (r->freed)
 		free(r);
 }
@@ -83,11 +81,9 @@ static void give_up(struct remote *r, const struct err *err)
 	r->handlers.on_failed(err, r->handlers.arg);
 }
 
-static int call_later(struct remote *r, struct loop_source *s, int64_t ms)
+static void set_timer(struct remote *r, int64_t ms)
 {
-	loop_remove(r->loop, s);
-	s->due_ms = clock_mono_ms() + ms;
-	return loop_add(r->loop, s);
+	r->timer.due_ms = clock_mono_ms() + ms;
 }
 
 /* The host said no for good; after it was up once, it may still be booting. */
@@ -107,13 +103,10 @@ static void attempt_failed(struct remote *r, const struct err *err)
 	}
 	close_line(r);
 	r->attempts++;
-	if (call_later(r, &r->timer, r->options.delay_ms) < 0) {
-		err_nomem(&copy);
-		give_up(r, &copy);
-	} else if (r->handlers.on_retry) {
+	set_timer(r, r->options.delay_ms);
+	if (r->handlers.on_retry)
 		r->handlers.on_retry(
 		        &copy, r->options.delay_ms, r->handlers.arg);
-	}
 }
 
 static void broke(struct remote *r, const struct err *err)
@@ -128,7 +121,7 @@ static void broke(struct remote *r, const struct err *err)
 
 static void came_up(struct remote *r)
 {
-	loop_remove(r->loop, &r->timer);
+	r->timer.due_ms = 0;
 	r->up = r->was_up = true;
 	r->attempts = 0;
 	r->handlers.on_up(r->handlers.arg);
@@ -142,29 +135,33 @@ static void wait_for_line(struct remote *r)
 
 static void pump(struct remote *r)
 {
-	struct sshclient *ssh = r->ssh;
+	unsigned line = r->lines;
 	struct err err = ERR_INIT;
 	int s;
 
 	r->line.due_ms = 0;
 	r->pumping = true;
-	s = sshclient_pump(ssh, &err);
-	/* Unless a handler has dropped it meanwhile. */
-	if (r->ssh == ssh && s < 0)
+	s = sshclient_pump(r->ssh, &err);
+	/* Any handler may have dropped it, and have another one by now. */
+	if (r->lines == line && s < 0)
 		broke(r, &err);
-	if (r->ssh == ssh && s == SSHCLIENT_READY && !r->up)
+	else if (r->lines == line && s == SSHCLIENT_READY && !r->up)
 		came_up(r);
-	if (r->ssh == ssh && r->up && r->handlers.on_room)
+	if (r->lines == line && r->up && r->handlers.on_room)
 		r->handlers.on_room(r->handlers.arg);
-	if (r->ssh == ssh)
+	if (r->lines == line)
 		wait_for_line(r);
 	end_pumping(r);
 }
 
 static void on_line(short revents, void *arg)
 {
+	struct remote *r = arg;
+
 	(void)revents;
-	pump(arg);
+	/* What poll(2) says may be of a line that is no more. */
+	if (r->ssh)
+		pump(r);
 }
 
 static int open_line(struct remote *r, int fd, struct err *err)
@@ -173,9 +170,9 @@ static int open_line(struct remote *r, int fd, struct err *err)
 
 	if (e < 0)
 		return e;
-	r->line.due_ms = 0;
+	r->line.due_ms = 1; /* we begin to speak */
 	wait_for_line(r);
-	return loop_add(r->loop, &r->line) < 0 ? err_nomem(err) : 0;
+	return 0;
 }
 
 static void on_reached(const struct reach_result *result, void *arg)
@@ -187,8 +184,6 @@ static void on_reached(const struct reach_result *result, void *arg)
 	r->reach = NULL;
 	if (result->fd < 0 || open_line(r, result->fd, &err) < 0)
 		attempt_failed(r, &err);
-	else
-		pump(r);
 }
 
 static void attempt_by_proxy(struct remote *r)
@@ -200,19 +195,13 @@ static void attempt_by_proxy(struct remote *r)
 	            r->options.port, r->options.ssh->user, &fd, &err) < 0 ||
 	        open_line(r, fd, &err) < 0)
 		attempt_failed(r, &err);
-	else
-		pump(r);
 }
 
 static void attempt(struct remote *r)
 {
 	struct err err = ERR_INIT;
 
-	if (call_later(r, &r->timer, r->options.connect_timeout_ms + 100) < 0) {
-		err_nomem(&err);
-		give_up(r, &err);
-		return;
-	}
+	set_timer(r, r->options.connect_timeout_ms + 100);
 	if (r->options.proxy) {
 		attempt_by_proxy(r);
 		return;
@@ -229,7 +218,7 @@ static void on_timer(short revents, void *arg)
 	struct err err = ERR_INIT;
 
 	(void)revents;
-	loop_remove(r->loop, &r->timer);
+	r->timer.due_ms = 0;
 	if (!r->ssh && !r->reach) {
 		attempt(r);
 		return;
@@ -245,7 +234,8 @@ void remote_connect(struct remote *r)
 {
 	close_line(r);
 	r->attempts = 0;
-	attempt(r);
+	/* Not from here: it may fail, and its handler may free the remote. */
+	r->timer.due_ms = 1;
 }
 
 int remote_new(struct remote **ret, struct loop *loop,
@@ -262,6 +252,10 @@ int remote_new(struct remote **ret, struct loop *loop,
 	r->line = (struct loop_source){.fd = -1, .on_ready = on_line, .arg = r};
 	r->timer =
 	        (struct loop_source){.fd = -1, .on_ready = on_timer, .arg = r};
+	if (loop_add(loop, &r->line) < 0 || loop_add(loop, &r->timer) < 0) {
+		remote_free(r);
+		return err_nomem(err);
+	}
 	*ret = r;
 	return 0;
 }
@@ -311,5 +305,6 @@ void remote_resume(struct remote *r)
 	if (!r->ssh)
 		return;
 	sshclient_resume(r->ssh);
-	kick(r);
+	/* What has waited may be in our memory already: no event comes. */
+	r->line.due_ms = 1;
 }
