@@ -119,11 +119,27 @@ static void fail(struct reach *r, int error)
 /* --- TCP --------------------------------------------------------------------
  */
 
+static void show(struct reach *r, const struct sockaddr *a, socklen_t len)
+{
+	(void)getnameinfo(a, len, r->result.address, sizeof r->result.address,
+	        NULL, 0, NI_NUMERICHOST);
+}
+
+static void show_peer(struct reach *r, int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof a;
+
+	if (getpeername(fd, (struct sockaddr *)&a, &len) == 0)
+		show(r, (struct sockaddr *)&a, len);
+}
+
 static void connected(struct reach *r, struct loop_source *s)
 {
 	int on = 1;
 
 	loop_remove(r->loop, s);
+	show_peer(r, s->fd);
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	r->result.fd = s->fd;
@@ -248,9 +264,7 @@ static void on_answer(short revents, void *arg)
 		finish(r);
 		return;
 	}
-	(void)getnameinfo(r->next->ai_addr, r->next->ai_addrlen,
-	        r->result.address, sizeof r->result.address, NULL, 0,
-	        NI_NUMERICHOST);
+	show(r, r->next->ai_addr, r->next->ai_addrlen);
 	send_ping(r, r->next);
 	next_attempt(r);
 }
