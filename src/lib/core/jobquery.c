@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "i18n.h"
 #include "loop.h"
 #include "sig.h"
@@ -29,6 +30,7 @@ struct query {
 	bool all_sent;
 	bool served; /* Z or F has come */
 	bool over;
+	int64_t end_ms; /* of our patience, once logged in; 0 = not yet */
 	int result;
 	struct err *err;
 };
@@ -104,6 +106,7 @@ static void on_up(void *arg)
 	_cleanup_buf_ struct buf command = BUF_INIT;
 	struct err err = ERR_INIT;
 
+	x->end_ms = clock_mono_ms() + LIMIT_MS;
 	jobtext_command(&command, x->nonce, x->text.len, x->q->sudo);
 	if (buf_failed(&command)) {
 		err_nomem(&err);
@@ -139,7 +142,12 @@ static int wait_for_answer(struct query *x, struct loop *loop)
 	int r = 0;
 
 	while (!x->over && r == 0) {
-		r = loop_step(loop, LIMIT_MS);
+		int64_t left = x->end_ms - clock_mono_ms();
+
+		if (x->end_ms > 0 && left <= 0)
+			r = -ETIMEDOUT;
+		else
+			r = loop_step(loop, x->end_ms > 0 ? left : -1);
 		if (r == -EINTR && !sig_caught())
 			r = 0;
 	}

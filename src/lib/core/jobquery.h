@@ -26,7 +26,8 @@ struct jobquery {
 /*
  * Asks and waits for the whole answer.  0; -EHOSTUNREACH, -ECONNREFUSED,
  * -EACCES, -EKEYREJECTED, ...: not reached, see remote.h; -EPROTO: not
- * answered; -EINTR: a signal came; with @err.
+ * answered; -ETIMEDOUT: not within two minutes; -EINTR: a signal came; with
+ * @err.
  */
 int jobquery_ask(const struct jobquery *q, struct err *err) _must_check_;
 
