@@ -110,6 +110,13 @@ static bool get(const struct jobframe_line *line, size_t i, uint64_t *ret)
 	       num_parse_u64(line->words[i], UINT64_MAX, ret) == 0;
 }
 
+/* For another request. */
+static void hang_up(struct job *j)
+{
+	j->heard_ms = 0;
+	remote_connect(j->remote);
+}
+
 static int on_started(
         struct job *j, const struct jobframe_line *line, struct err *err)
 {
@@ -127,6 +134,9 @@ static int on_started(
 	        : str_eq(line->words[0], "started") ? JOB_STARTED
 	                                            : JOB_ADOPTED,
 	        shown);
+	/* It was to be ended before it was known to be there. */
+	if (j->cancelling)
+		hang_up(j);
 	return 0;
 }
 
@@ -221,6 +231,7 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 	case 'H':
 		if (!get(line, 0, &out) || !get(line, 1, &errs))
 			return not_understood(err);
+		j->failures = 0;
 		note_growth(j, out, errs);
 		return 0;
 	case 'X':
@@ -248,6 +259,20 @@ static int64_t patience_ms(const struct job *j)
 	return j->request == CANCEL ? CANCEL_MS : j->spec.silence_ms;
 }
 
+/* Else silence means nothing. */
+static bool is_listening(const struct job *j)
+{
+	return j->heard_ms > 0 && !j->paused;
+}
+
+/* When it has printed nothing for too long; 0 = never. */
+static int64_t idle_end_ms(const struct job *j)
+{
+	return j->spec.idle_ms > 0 && j->known && !j->cancelling
+	               ? j->grown_ms + j->spec.idle_ms
+	               : 0;
+}
+
 static void set_timer(struct job *j)
 {
 	int64_t due = 0;
@@ -256,11 +281,13 @@ static void set_timer(struct job *j)
 		j->timer.due_ms = 1;
 		return;
 	}
-	if (j->heard_ms > 0 && !j->paused)
+	if (is_listening(j)) {
+		int64_t idle = idle_end_ms(j);
+
 		due = j->heard_ms + patience_ms(j);
-	if (j->spec.idle_ms > 0 && j->known && !j->cancelling &&
-	        (due == 0 || j->grown_ms + j->spec.idle_ms < due))
-		due = j->grown_ms + j->spec.idle_ms;
+		if (idle > 0 && idle < due)
+			due = idle;
+	}
 	j->timer.due_ms = due;
 }
 
@@ -297,8 +324,10 @@ static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 	} else if (jobframe_feed(&j->frame, data, len, &more, &err) < 0) {
 		refuse(j, &err);
 	}
-	/* The handler may have waited for somebody to read. */
-	j->heard_ms = clock_mono_ms();
+	/* The handler may have waited for somebody to read; or the line was
+	 * given up. */
+	if (j->heard_ms > 0)
+		j->heard_ms = clock_mono_ms();
 	set_timer(j);
 	return more;
 }
@@ -323,7 +352,7 @@ static void on_shell_end(const struct sshclient_end *end, void *arg)
 		return;
 	if (j->request == CANCEL) {
 		j->request = FOLLOW;
-		remote_connect(j->remote);
+		hang_up(j);
 		return;
 	}
 	err_set(&err, -EIO,
@@ -379,9 +408,8 @@ static void on_up(void *arg)
 	j->sent = 0;
 	j->all_sent = false;
 	j->paused = false;
-	j->heard_ms = clock_mono_ms();
-	if (j->grown_ms == 0)
-		j->grown_ms = j->heard_ms;
+	/* What was printed meanwhile nobody knows yet. */
+	j->heard_ms = j->grown_ms = clock_mono_ms();
 	if (buf_failed(&j->text) || buf_failed(&command)) {
 		err_nomem(&err);
 		refuse(j, &err);
@@ -420,6 +448,8 @@ static void on_room(void *arg)
 		n = remote_write(j->remote, data, len);
 		if (n <= 0)
 			return;
+		/* So much was taken of what was sent before. */
+		j->heard_ms = clock_mono_ms();
 		j->sent += (size_t)n;
 	}
 	/* Before the program runs it is not accepted: tried again then. */
@@ -464,20 +494,15 @@ static void on_time(short revents, void *arg)
 		j->handlers.on_end(&j->result, j->handlers.arg);
 		return;
 	}
-	if (j->spec.idle_ms > 0 && j->known && !j->cancelling &&
-	        now >= j->grown_ms + j->spec.idle_ms) {
+	if (is_listening(j) && idle_end_ms(j) > 0 && now >= idle_end_ms(j)) {
 		j->timed_out = true;
 		job_cancel(j);
-	} else if (j->heard_ms > 0 && !j->paused) {
-		int64_t wait = patience_ms(j);
-
-		if (now >= j->heard_ms + wait) {
-			err_set(&err, -ETIMEDOUT,
-			        _("the host has not said a word for %d s"),
-			        (int)(wait / 1000));
-			remote_drop(j->remote);
-			connect_again(j, &err);
-		}
+	} else if (is_listening(j) && now >= j->heard_ms + patience_ms(j)) {
+		err_set(&err, -ETIMEDOUT,
+		        _("the host has not said a word for %d s"),
+		        (int)(patience_ms(j) / 1000));
+		remote_drop(j->remote);
+		connect_again(j, &err);
 	}
 	set_timer(j);
 }
@@ -485,7 +510,8 @@ static void on_time(short revents, void *arg)
 void job_resume(struct job *j)
 {
 	j->paused = false;
-	j->heard_ms = clock_mono_ms();
+	if (j->heard_ms > 0)
+		j->heard_ms = j->grown_ms = clock_mono_ms();
 	remote_resume(j->remote);
 	set_timer(j);
 }
@@ -496,7 +522,7 @@ void job_cancel(struct job *j)
 		return;
 	j->cancelling = true;
 	event(j, JOB_CANCELLING, "");
-	remote_connect(j->remote);
+	hang_up(j);
 }
 
 /* --- life -------------------------------------------------------------------

@@ -36,7 +36,7 @@ struct job_spec {
 	int64_t idle_ms;    /* no output for so long: it is ended; 0 = never */
 	int silence_ms;     /* the host says nothing for so long: the line is
 	                     * dead (it speaks every two seconds) */
-	int retries;        /* new connections without progress */
+	int retries;        /* new connections without a sign of life */
 };
 
 enum job_event {
