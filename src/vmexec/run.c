@@ -198,8 +198,10 @@ static int read_script(struct run *run, struct err *err)
 		run->script_len = run->script ? strlen(run->script) : 0;
 		return run->script ? 0 : err_nomem(err);
 	}
-	r = path_read_file(str_eq(o->script, "-") ? "/dev/stdin" : o->script,
-	        SCRIPT_MAX, &run->script, &run->script_len);
+	r = str_eq(o->script, "-") ? path_read_fd(STDIN_FILENO, SCRIPT_MAX,
+	                                     &run->script, &run->script_len)
+	                           : path_read_file(o->script, SCRIPT_MAX,
+	                                     &run->script, &run->script_len);
 	if (r == -EFBIG)
 		return err_set(err, r, _("the script %s is larger than 64 MiB"),
 		        o->script);

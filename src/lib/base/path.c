@@ -122,7 +122,7 @@ int path_mkdirs(const char *path, mode_t mode, struct err *err)
 
 /* Reads @fd to its end. The size of stat() is not asked: it is 0 in /proc,
  * and a file can grow. */
-static int read_all(int fd, size_t max, char **ret, size_t *ret_len)
+int path_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *data = NULL;
 	size_t len = 0, size = 0;
@@ -184,7 +184,7 @@ int path_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 	if (r < 0)
 		return r;
 	fd = r;
-	return read_all(fd, max, ret, ret_len);
+	return path_read_fd(fd, max, ret, ret_len);
 }
 
 static int check_secret(
@@ -232,7 +232,7 @@ int path_read_secret(const char *path, size_t max, char **ret, struct err *err)
 	r = check_secret(path, &st, err);
 	if (r < 0)
 		return r;
-	r = read_all(fd, max, &data, &len);
+	r = path_read_fd(fd, max, &data, &len);
 	if (r < 0)
 		return err_sys(err, r, _("cannot read %s"), path);
 	if (strlen(data) != len) {

@@ -52,6 +52,8 @@ ssize_t path_read_all(int fd, void *dst, size_t size);
 /* Reads a whole regular file of at most @max bytes; NUL-terminated; caller
  * frees. -EFBIG when larger, -EISDIR, ... */
 int path_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
+/* The same of what is open already, up to its end; a pipe is fine. */
+int path_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
 /* The same for a file with a secret: a symbolic link, another owner than root
  * or us, or access for group or others is -EPERM with the chmod to run. */
 int path_read_secret(const char *path, size_t max, char **ret, struct err *err);
