@@ -4,7 +4,6 @@
 # frames that are written to standard output.
 
 mask=$(umask)
-environ=$(export -p)
 umask 077
 LC_ALL=C
 export LC_ALL
@@ -82,7 +81,7 @@ look()
 	state=ended
 	[ -s rc ] && return
 	state=starting
-	[ -s pid ] && read -r pid since_then boot_then method < pid || return
+	[ -s pid ] && read -r pid since_then boot_then method tees < pid || return
 	state=rebooted
 	[ "$boot_then" = "$boot" ] || return
 	state=running

@@ -2,7 +2,8 @@
 # Ends all processes of a job: DIRECTORY.  First TERM, after ten seconds KILL.
 
 cd "$1" && read -r nonce < meta || exit 1
-[ ! -s pid ] || read -r runner rest < pid
+runner='' tees=''
+[ ! -s pid ] || read -r runner since boot method tees < pid
 
 # By the mark in the environment, and by the session, for who has removed it.
 find_all()
@@ -24,8 +25,11 @@ signal_all()
 	for path in $(find_all); do
 		pid=${path#/proc/}
 		pid=${pid%/*}
-		[ "$pid" = $$ ] || [ "$pid" = "$runner" ] ||
-			! kill "-$1" "$pid" 2> /dev/null || found=0
+		# What brings the last words home ends by itself.
+		case " $$ $runner $tees " in
+		*" $pid "*) continue ;;
+		esac
+		! kill "-$1" "$pid" 2> /dev/null || found=0
 	done
 	return $found
 }

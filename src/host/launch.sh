@@ -14,14 +14,18 @@ by_systemd()
 by_tmux()
 {
 	command -v tmux > /dev/null 2>&1 &&
-		tmux -L vmexec new-session -d -s "vmexec-$id" \
-			"/bin/sh '$PWD/run.sh' '$PWD' tmux & exec tail -n +1 -f out err" \
+		tmux -L vmexec new-session -d -s "vmexec-$id" /bin/sh -c \
+			'tail -n +1 -f out err & /bin/sh ./run.sh "$PWD" tmux; kill $!' \
 			< /dev/null > /dev/null 2>&1
 }
 
 by_setsid()
 {
 	command -v setsid > /dev/null 2>&1 || return 1
+	# What a shell puts in its background ignores SIGINT for ever, and so
+	# would the script; BusyBox knows no -f.
+	setsid -f /bin/sh "$PWD/run.sh" "$PWD" setsid \
+		< /dev/null > /dev/null 2>&1 && return
 	setsid /bin/sh "$PWD/run.sh" "$PWD" setsid \
 		< /dev/null > /dev/null 2>&1 &
 }

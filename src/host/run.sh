@@ -12,12 +12,69 @@ method=$2
 	read -r boot
 	read -r limit
 } < meta
+
+# The script gets pipes, for it may open /dev/stderr anew, and would empty a
+# file with that.  Who has left it may hold them for ever.  tee goes on reading
+# when the disk is full, and says so where there is room already.
+tees=
+open_pipes()
+{
+	command -v tee > /dev/null 2>&1 &&
+		mkfifo out.pipe err.pipe 2> /dev/null || {
+		exec 7>> out 8>> err
+		return
+	}
+	# Only opened for both does it not wait for the other side.
+	exec 3<> out.pipe 4<> err.pipe
+	exec 5< out.pipe 6< err.pipe 7> out.pipe 8> err.pipe
+	exec 3<&- 4<&-
+	trap '' TERM INT HUP
+	tee -a out <&5 5<&- 6<&- 7<&- 8<&- > /dev/null 2<> lost &
+	tees=$!
+	tee -a err <&6 5<&- 6<&- 7<&- 8<&- > /dev/null 2<> lost &
+	tees="$tees $!"
+	trap - HUP
+	trap : TERM INT
+	exec 5<&- 6<&-
+}
+
+# Who sleeps has read all there was; who writes does not.
+is_drained()
+{
+	for tee in $tees; do
+		read -r stat 2> /dev/null < "/proc/$tee/stat" || continue
+		case ${stat##*) } in
+		[RD]*) return 1 ;;
+		esac
+	done
+}
+
+# Somebody who stays may write without an end.
+drain()
+{
+	tenms=0
+	until is_drained || [ $tenms -ge 200 ]; do
+		if sleep .01 2> /dev/null; then
+			tenms=$((tenms + 1))
+		else
+			sleep 1
+			tenms=$((tenms + 100))
+		fi
+	done
+}
+
+open_pipes
 read -r since < "/proc/$$/stat" || since=
 since=${since##*) }
 # shellcheck disable=SC2086 # split into fields
 set -- $since
-# One write, so that a reader finds nothing or all of it.
-printf '%s %s %s %s\n' $$ "${20:-0}" "$boot" "$method" > pid
+# One write, so that a reader finds nothing or all of it; on a full disk where
+# there is room already.
+set -- $$ "${20:-0}" "$boot" "$method" "$tees"
+printf '%s %s %s %s %s\n' "$@" 2> /dev/null > pid || {
+	printf '%s %s %s %s %s\n' "$@" 1<> pid.new
+	mv pid.new pid
+}
 
 watch_time()
 {
@@ -43,35 +100,35 @@ find_interpreter()
 run_job()
 {
 	trap - TERM INT
-	job=$PWD
-	exec >> out 2>> err
+	exec >&7 2>&8 7>&- 8>&-
 	unset LC_ALL
-	# The environment of the login; mask, dir, interpreter, run_script().
+	# mask, interpreter, and run_script(), which sets the environment: its
+	# names may be ours, so nothing of ours is used afterwards.
 	# shellcheck disable=SC1091
 	. ./env
 	rm -f env
-	VMEXEC_JOB=$nonce
-	export VMEXEC_JOB
-	[ -n "$interpreter" ] || find_interpreter "$job/script"
+	[ -n "$interpreter" ] || find_interpreter script
 	umask "$mask"
-	cd "${HOME:-/}" 2> /dev/null || cd /
-	cd "$dir" || exit 250
 	# shellcheck disable=SC2086 # it may have an argument
-	run_script $interpreter "$job/script"
+	run_script $interpreter "$PWD/script"
 }
 
 timer=
 if [ "$limit" -gt 0 ]; then
-	watch_time "$limit" > /dev/null 2>&1 &
+	watch_time "$limit" > /dev/null 2>&1 7>&- 8>&- &
 	timer=$!
 fi
 (run_job)
 rc=$?
-[ -z "$timer" ] || kill "$timer"
+drain
+# Who ends the job is not done when the script has ended.
+[ -z "$timer" ] || [ -e timeout ] || kill "$timer"
 
 why='exit'
 [ -e cancel ] && why=cancelled
 [ -e timeout ] && why=timeout
+read -r lost < lost || lost=
+[ -z "$lost" ] || why="$why lost"
 set -- 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 # shellcheck disable=SC2046 # nine fields a file, the fifth is its size
 [ ! -s err ] && [ ! -s out ] || set -- $(LC_ALL=C ls -ln err out)

@@ -13,10 +13,12 @@ make_job()
 	{
 		printf '%s\n' "$runner" > "$new/run.sh" &&
 			printf '%s\n' "$killer" > "$new/kill.sh" &&
-			printf '%s\n' "$environ" "mask=$mask" "$settings" \
-				> "$new/env" &&
+			printf '%s\n' "mask=$mask" "$settings_before" \
+				"$environ" "$settings_behind" > "$new/env" &&
 			printf '%s\n' "$nonce" "$now" "$boot" "$limit" \
 				> "$new/meta" &&
+			printf '%255s\n' '' > "$new/pid.new" &&
+			printf '%255s\n' '' > "$new/lost" &&
 			: > "$new/out" && : > "$new/err"
 	} 2> /dev/null
 }

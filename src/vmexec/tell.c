@@ -143,6 +143,10 @@ void tell_end(const char *job, const struct job_result *result, int exitcode)
 	struct jsondoc *o;
 
 	if (!as_json) {
+		if (result->incomplete)
+			log_warn(_("%s: the disk of the host was full: output "
+			           "is missing"),
+			        host_name);
 		if (result->why.code != 0) {
 			struct err e = result->why;
 
@@ -161,6 +165,7 @@ void tell_end(const char *job, const struct job_result *result, int exitcode)
 	jsondoc_set_int(o, "exit_code", exitcode);
 	jsondoc_set_int(o, "bytes_out", (int64_t)result->out);
 	jsondoc_set_int(o, "bytes_err", (int64_t)result->err);
+	jsondoc_set_bool(o, "output_complete", !result->incomplete);
 	if (result->why.code != 0)
 		jsondoc_set_string(o, "message", result->why.message);
 	(void)print(o);

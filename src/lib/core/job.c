@@ -157,6 +157,7 @@ static int on_exit_line(
 	        !get(line, 2, &errs) || status > 255 || out != j->frame.out ||
 	        errs != j->frame.err)
 		return not_understood(err);
+	j->result.incomplete = line->len > 5 && str_eq(line->words[5], "lost");
 	if (j->timed_out || str_eq(line->words[4], "timeout")) {
 		err_set(why(j), -ETIMEDOUT, "%s",
 		        j->timed_out

@@ -65,7 +65,8 @@ struct job_result {
 	int status;   /* 0-255; JOB_EXITED, _TIMED_OUT, _CANCELLED */
 	uint64_t out; /* bytes that were delivered */
 	uint64_t err;
-	struct err why; /* a sentence, unless JOB_EXITED */
+	bool incomplete; /* the host's disk was full: output is missing */
+	struct err why;  /* a sentence, unless JOB_EXITED */
 };
 
 struct job_handlers {

@@ -85,13 +85,37 @@ static void end(struct buf *b, const char *nonce)
 	buf_printf(b, "#%s\n", nonce);
 }
 
-/* What the runner reads in the job's directory, long after. */
+/*
+ * What the runner reads in the job's directory, long after: settings, and the
+ * function run_script() in two halves; what was exported at the login comes in
+ * between.  Variables may have any name, so that after the first of them
+ * nothing is read from one of ours.
+ */
 static void set_settings(struct buf *b, const struct jobtext_start *s)
 {
 	_cleanup_buf_ struct buf t = BUF_INIT;
 
 	set(&t, "interpreter", s->interpreter ? s->interpreter : "");
-	set(&t, "dir", s->dir ? s->dir : ".");
+	buf_adds(&t, "run_script() {\n:");
+	set(b, "settings_before", t.data);
+	b->failed |= buf_failed(&t);
+}
+
+static void set_run_script(
+        struct buf *b, const char *nonce, const struct jobtext_start *s)
+{
+	_cleanup_buf_ struct buf t = BUF_INIT;
+
+	buf_printf(&t,
+	        "export VMEXEC_JOB=%s\n"
+	        "cd \"${HOME:-/}\" 2> /dev/null || cd /\n",
+	        nonce);
+	if (s->dir) {
+		/* "-" is a name, too, and CDPATH is not asked. */
+		buf_adds(&t, s->dir[0] == '/' ? "cd " : "cd ./");
+		quote(&t, s->dir);
+		buf_adds(&t, " || exit 250\n");
+	}
 	for (const char *const *e = s->env; e && *e; e++) {
 		const char *value = strchr(*e, '=');
 
@@ -99,13 +123,13 @@ static void set_settings(struct buf *b, const struct jobtext_start *s)
 		quote(&t, value + 1);
 		buf_addc(&t, '\n');
 	}
-	buf_adds(&t, "run_script() { exec \"$@\"");
+	buf_adds(&t, "exec \"$@\"");
 	for (const char *const *a = s->args; a && *a; a++) {
 		buf_addc(&t, ' ');
 		quote(&t, *a);
 	}
-	buf_adds(&t, "; }");
-	set(b, "settings", t.data);
+	buf_adds(&t, "\n}");
+	set(b, "settings_behind", t.data);
 	b->failed |= buf_failed(&t);
 }
 
@@ -119,6 +143,7 @@ void jobtext_start(
 	        [JOBTEXT_SETSID] = "setsid",
 	};
 
+	buf_adds(b, "environ=$(export -p)\n");
 	set(b, "nonce", nonce);
 	set(b, "id", s->id);
 	set(b, "method", methods[s->method]);
@@ -129,6 +154,7 @@ void jobtext_start(
 	set_number(b, "out_from", 0);
 	set_number(b, "err_from", 0);
 	set_settings(b, s);
+	set_run_script(b, nonce, s);
 	set(b, "runner", host_run);
 	set(b, "killer", host_kill);
 	buf_adds(b, host_common);
