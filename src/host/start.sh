@@ -34,6 +34,22 @@ publish()
 	has_job
 }
 
+# Somebody else makes room just now; 0 = seems to have died of it.
+wait_for_other()
+{
+	tries=0
+	while [ -d "$base/$id/aside" ]; do
+		[ $tries -lt 50 ] || return 0
+		if sleep .1 2> /dev/null; then
+			tries=$((tries + 1))
+		else
+			sleep 1
+			tries=$((tries + 10))
+		fi
+	done
+	return 1
+}
+
 # A job of that name from before, over: makes room for the new one.  Only one
 # may, and the directory cannot be another one meanwhile, for we are in it.
 put_aside()
@@ -44,8 +60,8 @@ put_aside()
 	running | starting) return 0 ;;
 	esac
 	[ "$again" = yes ] && [ "$first" != "$nonce" ] || return 0
-	mkdir aside 2> /dev/null && mv "$base/$id" "$base/$id.$first" ||
-		fail aside "$base/$id"
+	mkdir aside 2> /dev/null || wait_for_other || return 0
+	mv "$base/$id" "$base/$id.$first" || fail aside "$base/$id"
 	cd "$base" || exit 1
 }
 
