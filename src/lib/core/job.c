@@ -269,7 +269,8 @@ static bool is_listening(const struct job *j)
 /* When it has printed nothing for too long; 0 = never. */
 static int64_t idle_end_ms(const struct job *j)
 {
-	return j->spec.idle_ms > 0 && j->known && !j->cancelling
+	return j->spec.idle_ms > 0 && j->known && !j->cancelling &&
+	                       !j->timed_out
 	               ? j->grown_ms + j->spec.idle_ms
 	               : 0;
 }
