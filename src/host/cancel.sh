@@ -9,6 +9,8 @@ running)
 	: > cancel
 	/bin/sh ./kill.sh "$PWD" || fail cancel
 	;;
+# What ran it is gone, but not the script perhaps.
+vanished) /bin/sh ./kill.sh "$PWD" || fail cancel ;;
 starting) fail nostart ;;
 esac
 printf 'Z %s\n' "$state"

@@ -2,49 +2,118 @@
 # Ends all processes of a job: DIRECTORY.  First TERM, after ten seconds KILL.
 
 cd "$1" && read -r nonce < meta || exit 1
-runner='' tees=''
-[ ! -s pid ] || read -r runner since boot method tees < pid
+runner=0 tees=
+[ ! -s pid ] || read -r runner began boot method tees < pid
 
-# By the mark in the environment, and by the session, for who has removed it.
-find_all()
+# /proc/PID/...: who has the mark in the environment, or, having removed that,
+# holds a pipe of the job.
+find_marked()
 {
 	grep -l "VMEXEC_JOB=$nonce" /proc/[0-9]*/environ 2> /dev/null
-	[ -n "$runner" ] || return
-	for stat in /proc/[0-9]*/stat; do
-		read -r fields 2> /dev/null < "$stat" || continue
-		fields=${fields##*) }
-		# shellcheck disable=SC2086
-		set -- $fields
-		[ "$4" != "$runner" ] || printf '%s\n' "$stat"
+	for tee in $tees; do
+		pipe=$(ls -l "/proc/$tee/fd/0" 2> /dev/null)
+		case $pipe in
+		*' -> '*.pipe*) ;;
+		*) continue ;;
+		esac
+		ls -l /proc/[0-9]*/fd 2> /dev/null |
+			grep -F -e /proc/ -e "${pipe##* -> }" |
+			while read -r line; do
+				case $line in
+				/proc/*) dir=$line ;;
+				*) printf '%s\n' "$dir" ;;
+				esac
+			done
+	done
+}
+
+# Sets pid, parent, session, since; 1 = it has ended.
+look_at()
+{
+	read -r stat 2> /dev/null < "/proc/$1/stat" || return 1
+	stat=${stat##*) }
+	pid=$1
+	# shellcheck disable=SC2086 # split into fields
+	set -- $stat
+	parent=$2 session=$4 since=${20}
+	[ "$1" != Z ]
+}
+
+# A number may belong to somebody else by now.
+forget_the_dead()
+{
+	members=
+	for member in $tree; do
+		look_at "${member%:*}" && [ "$member" = "$pid:$since" ] &&
+			members="$members $member"
+	done
+	tree="$members "
+}
+
+# tree: "PID:SINCE" of all who belong to the job; who did once stays in it, for
+# when its parent ends it becomes a child of the first process.
+tree=' '
+find_all()
+{
+	forget_the_dead
+	for path in $(find_marked); do
+		path=${path#/proc/}
+		look_at "${path%%/*}" && tree="$tree$pid:$since "
+	done
+	more=yes passes=0
+	# Some have new children all the time.
+	while [ -n "$more" ] && [ $passes -lt 5 ]; do
+		more='' passes=$((passes + 1))
+		for path in /proc/[0-9]*; do
+			look_at "${path#/proc/}" || continue
+			case $tree in
+			*" $pid:"*) continue ;;
+			*" $parent:"*) ;;
+			*) [ "$session" = "$runner" ] || continue ;;
+			esac
+			tree="$tree$pid:$since " more=yes
+		done
 	done
 }
 
 signal_all()
 {
 	found=1
-	for path in $(find_all); do
-		pid=${path#/proc/}
-		pid=${pid%/*}
+	find_all
+	for member in $tree; do
 		# What brings the last words home ends by itself.
 		case " $$ $runner $tees " in
-		*" $pid "*) continue ;;
+		*" ${member%:*} "*) continue ;;
 		esac
-		! kill "-$1" "$pid" 2> /dev/null || found=0
+		! kill "-$1" "${member%:*}" 2> /dev/null || found=0
 	done
 	return $found
 }
 
+# The runner's children are found by its number, its session too, unless it has
+# ended and somebody else got that.
+if look_at "$runner" && [ "$since" = "$began" ]; then
+	tree=" $runner:$since "
+elif [ -d "/proc/$runner" ]; then
+	runner=0
+fi
+uptime()
+{
+	read -r now rest < /proc/uptime
+	now=${now%%.*}
+}
+
 signal_all TERM || exit 0
-tenths=0
-while [ $tenths -lt 100 ]; do
-	if sleep .1 2> /dev/null; then
-		tenths=$((tenths + 1))
-	else
-		sleep 1
-		tenths=$((tenths + 10))
-	fi
+uptime
+end=$((now + 10))
+while [ "$now" -lt $end ]; do
+	sleep .1 2> /dev/null || sleep 1
 	signal_all 0 || exit 0
+	uptime
 done
+tries=0
 while signal_all KILL; do
+	tries=$((tries + 1))
+	[ $tries -lt 30 ] || exit 1
 	sleep 1
 done
