@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# not a test
+#
+# For the tests of vmexec: a host of our own.  The test runs in namespaces for
+# mounts and processes: /var/lib, /run and root's home are empty, the jobs are
+# ours alone, and whatever happens nothing of it stays.
+#
+#	. "$(dirname "$0")/lib.sh"
+#	start_sshd                        # $port; root may log in with $tmp/key
+#	on_host -c 'echo hello'           # $code, $tmp/out, $tmp/err
+#	nobody_left                       # no job runs any more
+#	finish
+#
+# What is set here is read by the tests.
+# shellcheck disable=SC2034
+
+if [ "$(id -u)" = 0 ] && [ -z "${VMEXEC_TEST_INSIDE:-}" ]; then
+	VMEXEC_TEST_INSIDE=yes exec unshare -m -p -f --kill-child --mount-proc \
+		--propagation private bash "$0" "$@"
+fi
+unset VMEXEC_TEST_INSIDE
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+cd "$ASBACKUP_SRC" || exit 1
+[ "$(id -u)" = 0 ] || skip_all 'needs root: sudo make check'
+for tool in /usr/sbin/sshd ssh ssh-keygen; do
+	command -v "$tool" > /dev/null ||
+		skip_all "$tool is not installed (openssh-server, openssh-client)"
+done
+python=/usr/bin/python3
+[ -x "$python" ] || skip_all 'python3 is not installed'
+vmexec=$ASBACKUP_BUILD/vmexec
+[ -x "$vmexec" ] || skip_all 'vmexec is not built'
+jobs=/var/lib/vmexec
+
+# own PATH: an empty directory instead of it.
+own()
+{
+	local dir=$tmp/own${1//\//-}
+	mkdir -p "$dir" && mount --bind "$dir" "$1"
+	at_end "umount -l '$1'"
+}
+
+# A file of /etc, copied; changes stay ours.
+own_file()
+{
+	local copy=$tmp/own${1//\//-}
+	[ -e "$copy" ] || {
+		cp -p "$1" "$copy" && mount --bind "$copy" "$1"
+		at_end "umount -l '$1'"
+	}
+}
+
+chmod 755 "$tmp"
+own /var/lib
+own /root
+# sshd wants an empty /run/sshd, and a root who is not locked out.
+own /run
+mkdir -p /run/sshd
+own_file /etc/shadow
+sed 's/^root:[^:]*/root:*/' /etc/shadow > "$tmp/shadow"
+cat "$tmp/shadow" > /etc/shadow
+own_file /etc/passwd
+sed 's|^\(root:.*:\)[^:]*$|\1/bin/sh|' /etc/passwd > "$tmp/passwd"
+cat "$tmp/passwd" > /etc/passwd
+
+free_port()
+{
+	"$python" -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+new_key() { ssh-keygen -q -t ed25519 -N "${2:-}" -C "${1##*/}" -f "$1"; }
+
+# until_true SECONDS COMMAND...: false when it never is.
+until_true()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+# --- the host -------------------------------------------------------------------
+
+listens() { ssh-keyscan -p "$1" -T 2 127.0.0.1; }
+
+# write_sshd_config NAME [LINE...]: lines come first, and so count.
+write_sshd_config()
+{
+	local name=$1
+	shift
+	{
+		[ $# = 0 ] || printf '%s\n' "$@"
+		cat <<-END
+			ListenAddress 127.0.0.1
+			HostKey $tmp/host
+			AuthorizedKeysFile $tmp/authorized_keys
+			StrictModes no
+			UsePAM no
+			PasswordAuthentication no
+			KbdInteractiveAuthentication no
+			PermitRootLogin yes
+			MaxStartups 200
+			MaxSessions 200
+			LogLevel VERBOSE
+		END
+	} > "$tmp/$name.conf"
+}
+
+# run_sshd NAME PORT: $sshd is its process.
+run_sshd()
+{
+	# What was there may not have given back the port yet.
+	local end=$((SECONDS + 20))
+	while :; do
+		/usr/sbin/sshd -D -f "$tmp/$1.conf" -p "$2" -o PidFile=none \
+			-E "$tmp/$1.log" < /dev/null &
+		sshd=$!
+		until listens "$2" > /dev/null 2>&1; do
+			kill -0 "$sshd" 2> /dev/null || break
+			sleep 0.05
+		done
+		kill -0 "$sshd" 2> /dev/null && break
+		[ "$SECONDS" -lt "$end" ] || return 1
+	done
+	kill_at_end "$sshd"
+}
+
+# start_sshd [LINE...]: $port, and $tmp/ssh_config with the host "h".
+start_sshd()
+{
+	new_key "$tmp/host"
+	new_key "$tmp/key"
+	cp "$tmp/key.pub" "$tmp/authorized_keys"
+	port=$(free_port)
+	write_sshd_config sshd "$@"
+	run_sshd sshd "$port" || {
+		printf 'Bail out! sshd does not start\n'
+		exit 1
+	}
+	know "$port" > "$tmp/known"
+	write_ssh_config "$port" > "$tmp/ssh_config"
+}
+
+# know PORT: a line for known_hosts.
+know() { printf '[127.0.0.1]:%s %s\n' "$1" "$(cut -d ' ' -f 1,2 "$tmp/host.pub")"; }
+
+# write_ssh_config PORT
+write_ssh_config()
+{
+	cat <<-END
+		Host h
+		HostName 127.0.0.1
+		Port $1
+		User root
+		IdentityFile $tmp/key
+		IdentitiesOnly yes
+		UserKnownHostsFile $tmp/known
+		GlobalKnownHostsFile /dev/null
+	END
+}
+
+# --- vmexec ---------------------------------------------------------------------
+
+# on_host OPTION...|SCRIPT: on "h"; options come first, then "--", then what
+# comes behind the host. $code, $tmp/out, $tmp/err; $limit seconds.
+limit=60
+on_host()
+{
+	local options=()
+	while [ $# -gt 0 ] && [ "$1" != -- ] && [ "$1" != -c ]; do
+		options+=("$1")
+		shift
+	done
+	[ "${1:-}" != -- ] || shift
+	timeout -k 5 "$limit" "$vmexec" -F "$tmp/ssh_config" "${options[@]}" h \
+		"$@" > "$tmp/out" 2> "$tmp/err" < "${input:-/dev/null}"
+	code=$?
+}
+
+# said: what vmexec and the script said on standard error.
+said() { tr -d '\0' < "$tmp/err"; }
+out() { tr -d '\0' < "$tmp/out"; }
+
+# same GOT WANTED WHAT: files.
+same()
+{
+	if cmp "$1" "$2" > "$tmp/cmp" 2>&1; then
+		ok "$3"
+	else
+		not_ok "$3" "$(cat "$tmp/cmp")" "$(wc -c "$1" "$2")" \
+			"status ${code:-}" "$(tail -c 2000 "$tmp/err" |
+				tr -d '\000-\010\013-\037')"
+	fi
+}
+
+# Processes of jobs: what runs them, and what has their mark.
+job_processes()
+{
+	grep -l -a -e "$jobs/" /proc/[0-9]*/cmdline 2> /dev/null
+	grep -l -a -e VMEXEC_JOB= /proc/[0-9]*/environ 2> /dev/null
+}
+no_job_runs() { [ -z "$(job_processes)" ]; }
+show_jobs()
+{
+	local p
+	for p in $(job_processes); do
+		printf '%s: %s\n' "$p" "$(tr '\0' ' ' < "${p%/*}/cmdline")"
+	done 2> /dev/null
+}
+
+nobody_left()
+{
+	if until_true 10 no_job_runs; then
+		ok "${1:-no process of a job is left}"
+	else
+		not_ok "${1:-no process of a job is left}" "$(show_jobs)"
+	fi
+}
