@@ -16,6 +16,7 @@ find_marked()
 		*' -> '*.pipe*) ;;
 		*) continue ;;
 		esac
+		# shellcheck disable=SC2010 # names of a /proc are numbers
 		ls -l /proc/[0-9]*/fd 2> /dev/null |
 			grep -F -e /proc/ -e "${pipe##* -> }" |
 			while read -r line; do

@@ -198,14 +198,16 @@ static void test_quoting(void **state)
 
 	assert_non_null(end);
 	buf_cut(&text, (size_t)(end + 1 - text.data));
-	buf_adds(&text, "eval \"$settings\"\n"
-	                "printf '[%s]' \"$interpreter\" \"$dir\" \"$id\" "
+	buf_adds(&text, "eval \"$settings_before\n$settings_behind\"\n"
+	                "printf '[%s]' \"$interpreter\" \"$id\" "
 	                "\"$method\" \"$again\" \"$limit\"\n"
-	                "sh -c 'printf \"[%s]\" \"$A\" \"$B\"'\n"
-	                "run_script printf '[%s]' script\n");
+	                "cd() { printf '[%s]' \"$*\"; }\n"
+	                "HOME=/h\n"
+	                "run_script sh -c 'printf \"[%s]\" \"$A\" \"$B\" "
+	                "\"$@\"' script\n");
 	buf_printf(&expected,
-	        "[%s][%s][j][auto][no][0][%s][][script][%s][][-e][a b]", odd,
-	        odd, odd, odd);
+	        "[%s][j][auto][no][0][/h][./%s][%s][][%s][][-e][a b]", odd, odd,
+	        odd, odd);
 	scratch_write(dir, "in", "");
 	for (size_t i = 0; i < shells_len; i++) {
 		_cleanup_buf_ struct buf out = BUF_INIT;
