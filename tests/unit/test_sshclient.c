@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <cmocka.h>
 
 #include "sys/sshclient.h"
@@ -499,6 +500,8 @@ static void test_much(void **state)
 
 static void test_closed_in_handlers(void **state)
 {
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+	int arrived = 0;
 	struct client c;
 
 	(void)state;
@@ -506,7 +509,18 @@ static void test_closed_in_handlers(void **state)
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	c.act = ON_DATA;
-	begin(&c, "head -c 3000000 /dev/zero; echo x >&2");
+	begin(&c, "read go; echo x >&2; echo y; echo z >&2; exec sleep 1000");
+	while (sshclient_write(c.s, "\n", 1) == 0)
+		step(&c);
+	pump(&c);
+	/* When it is called for one stream, something waits for the other:
+	 * two packets. */
+	while (arrived < 90) {
+		assert_true(clock_mono_ms() < end);
+		assert_int_equal(
+		        ioctl(sshclient_fd(c.s), FIONREAD, &arrived), 0);
+		usleep(1000);
+	}
 	while (c.s)
 		step(&c);
 	assert_int_equal(c.r, -ECANCELED);
