@@ -44,7 +44,7 @@ struct job {
 	bool all_sent;
 	struct buf words; /* of the host on standard error */
 	int64_t heard_ms; /* the last byte came */
-	int64_t grown_ms; /* the output grew */
+	int64_t grown_ms; /* the output grew; 0 = not known on this line */
 	uint64_t size;    /* of both streams, on the host */
 	int failures;     /* of the line since the last progress */
 	struct job_result result;
@@ -126,6 +126,7 @@ static int on_started(
 	if (line->len < 6)
 		return not_understood(err);
 	j->known = true;
+	j->grown_ms = clock_mono_ms();
 	if (j->request == START)
 		j->request = FOLLOW;
 	text_visible_str(shown, sizeof shown, line->words[2]);
@@ -269,7 +270,7 @@ static bool is_listening(const struct job *j)
 /* When it has printed nothing for too long; 0 = never. */
 static int64_t idle_end_ms(const struct job *j)
 {
-	return j->spec.idle_ms > 0 && j->known && !j->cancelling &&
+	return j->spec.idle_ms > 0 && j->grown_ms > 0 && !j->cancelling &&
 	                       !j->timed_out
 	               ? j->grown_ms + j->spec.idle_ms
 	               : 0;
@@ -397,8 +398,6 @@ static void on_up(void *arg)
 	_cleanup_buf_ struct buf command = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	if (!j->known)
-		event(j, JOB_CONNECTED, "");
 	jobframe_restart(&j->frame);
 	buf_reset(&j->words);
 	if (j->cancelling && j->known) {
@@ -410,8 +409,8 @@ static void on_up(void *arg)
 	j->sent = 0;
 	j->all_sent = false;
 	j->paused = false;
-	/* What was printed meanwhile nobody knows yet. */
-	j->heard_ms = j->grown_ms = clock_mono_ms();
+	j->heard_ms = clock_mono_ms();
+	j->grown_ms = 0;
 	if (buf_failed(&j->text) || buf_failed(&command)) {
 		err_nomem(&err);
 		refuse(j, &err);
@@ -419,6 +418,9 @@ static void on_up(void *arg)
 		refuse(j, &err);
 	}
 	set_timer(j);
+	/* Last, for who is told may cancel it. */
+	if (!j->known && !j->over)
+		event(j, JOB_CONNECTED, "");
 }
 
 /* What is sent next, and how much there is of it in one piece. */
@@ -513,7 +515,9 @@ void job_resume(struct job *j)
 {
 	j->paused = false;
 	if (j->heard_ms > 0)
-		j->heard_ms = j->grown_ms = clock_mono_ms();
+		j->heard_ms = clock_mono_ms();
+	if (j->grown_ms > 0)
+		j->grown_ms = clock_mono_ms();
 	remote_resume(j->remote);
 	set_timer(j);
 }

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/* timeout: 240 */
+/*
+ * The real sshd, and behind it a script that plays the host: it reads which
+ * request comes ($kind: start, follow, cancel) and the how-manieth connection
+ * it is ($n), and then does what DIR/act says.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "loop.h"
+#include "core/job.h"
+#include "core/remote.h"
+#include "sys/sshclient.h"
+#include "sshd.h"
+
+#define LIMIT_MS 30000
+
+static const char host[] =
+        "#!/bin/sh\n"
+        "cd \"${0%/*}\"\n"
+        "nonce=$(printf '%s' \"$SSH_ORIGINAL_COMMAND\" |\n"
+        "	grep -o '#[0-9a-f]\\{32\\}' | head -n 1)\n"
+        "nonce=${nonce#?}\n"
+        "read -r n < n\n"
+        "n=$((n + 1))\n"
+        "echo $n > n\n"
+        "kind=follow\n"
+        "while IFS= read -r line; do\n"
+        "	case $line in\n"
+        "	\"#$nonce\") break ;;\n"
+        "	runner=*) kind=start ;;\n"
+        "	out_from=[0-9]*) out_from=${line#*=} ;;\n"
+        "	*': > cancel'*) kind=cancel ;;\n"
+        "	esac\n"
+        "done\n"
+        "echo \"$kind $out_from\" >> requests\n"
+        "hello() { printf 'vmexec %s boot/1\\n' \"$nonce\"; }\n"
+        "said() { printf 'S %s running setsid 7 boot/1 /x\\n' $1; }\n"
+        ". ./act\n";
+
+/* A job, and what was heard of it. */
+struct run {
+	struct loop loop;
+	struct job *job;
+	struct job_spec spec;
+	struct jobtext_start start;
+	struct remote_options remote;
+	struct sshclient_options ssh;
+	const char *known[2];
+	const char *keys[2];
+	struct job_result result;
+	struct buf out[2];
+	int events[JOB_CANCELLING + 1];
+	int ends;
+	int cancel_at; /* event; -1 = none */
+	int pause_ms;  /* after the first data */
+	int64_t resume_at_ms;
+};
+
+static bool have_sshd;
+
+static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	struct run *r = arg;
+
+	assert_true(r->resume_at_ms == 0 || r->pause_ms == 0);
+	buf_add(&r->out[is_stderr], data, len);
+	if (r->pause_ms == 0)
+		return true;
+	r->resume_at_ms = clock_mono_ms() + r->pause_ms;
+	return false;
+}
+
+static void on_event(enum job_event what, const char *text, void *arg)
+{
+	struct run *r = arg;
+
+	assert_non_null(text);
+	r->events[what]++;
+	if ((int)what == r->cancel_at) {
+		r->cancel_at = -1;
+		job_cancel(r->job);
+	}
+}
+
+static void on_end(const struct job_result *result, void *arg)
+{
+	struct run *r = arg;
+
+	r->result = *result;
+	r->ends++;
+	job_free(r->job);
+	r->job = NULL;
+}
+
+static void init(struct run *r, const char *act)
+{
+	*r = (struct run){.loop = LOOP_INIT,
+	        .out = {BUF_INIT, BUF_INIT},
+	        .cancel_at = -1};
+	r->known[0] = sshd_file("known");
+	r->keys[0] = sshd_file("user");
+	r->ssh = (struct sshclient_options){.host = "127.0.0.1",
+	        .port = sshd.port,
+	        .user = sshd_user(),
+	        .known_hosts = r->known,
+	        .identities = r->keys};
+	r->remote = (struct remote_options){.address = "127.0.0.1",
+	        .port = sshd.port,
+	        .ssh = &r->ssh,
+	        .connect_timeout_ms = 20000,
+	        .delay_ms = 50};
+	r->start = (struct jobtext_start){.id = "j"};
+	r->spec = (struct job_spec){.remote = &r->remote,
+	        .start = &r->start,
+	        .script = "",
+	        .silence_ms = 20000,
+	        .retries = 3};
+	scratch_write(sshd.dir, "n", "0\n");
+	scratch_write(sshd.dir, "requests", "");
+	scratch_write(sshd.dir, "act", act);
+}
+
+static void go(struct run *r)
+{
+	struct job_handlers h = {.on_data = on_data,
+	        .on_event = on_event,
+	        .on_end = on_end,
+	        .arg = r};
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(job_start(&r->job, &r->loop, &r->spec, &h, &err), 0);
+	while (r->ends == 0) {
+		assert_true(clock_mono_ms() < end);
+		assert_int_equal(loop_step(&r->loop, 20), 0);
+		if (r->pause_ms > 0 && r->resume_at_ms > 0 &&
+		        clock_mono_ms() >= r->resume_at_ms) {
+			r->pause_ms = 0;
+			job_resume(r->job);
+		}
+	}
+	assert_int_equal(r->ends, 1);
+}
+
+static void expect_kind(struct run *r, enum job_kind kind, int status)
+{
+	if (r->result.kind != kind || r->result.status != status)
+		fail_msg("kind %d with %d: %s", r->result.kind,
+		        r->result.status, r->result.why.message);
+	assert_int_equal(r->result.why.message[0] == '\0', kind == JOB_EXITED);
+	assert_int_equal(r->result.out, r->out[0].len);
+	assert_int_equal(r->result.err, r->out[1].len);
+}
+
+/* The requests that the host has got, in order. */
+static void done(struct run *r, const char *requests)
+{
+	_cleanup_free_ char *got = scratch_read(sshd.dir, "requests");
+
+	if (requests)
+		assert_string_equal(got, requests);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(loop_step(&r->loop, 1), 0);
+	loop_done(&r->loop);
+	buf_done(&r->out[0]);
+	buf_done(&r->out[1]);
+}
+
+#define NEEDS_SSHD()            \
+	do {                    \
+		if (!have_sshd) \
+			skip(); \
+	} while (0)
+
+static void test_simple(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&r, "echo noise; hello; said started\n"
+	         "printf 'O 0 3\\nabcE 0 2\\nde'; echo X 3 3 2 9 exit\n");
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 3);
+	assert_string_equal(r.out[0].data, "abc");
+	assert_string_equal(r.out[1].data, "de");
+	assert_int_equal(r.events[JOB_CONNECTED], 1);
+	assert_int_equal(r.events[JOB_STARTED], 1);
+	assert_int_equal(r.events[JOB_LOST], 0);
+	done(&r, "start 0\n");
+	/* One that was there. */
+	init(&r, "hello; said adopted; echo X 255 0 0 9 exit\n");
+	r.spec.attach = true;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 255);
+	assert_int_equal(r.events[JOB_ADOPTED], 1);
+	done(&r, "follow 0\n");
+}
+
+static void test_torn(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	/* In the middle of a frame, of a line, and before anything. */
+	init(&r, "case $n in\n"
+	         "1) hello; said started; printf 'O 0 6\\nabc' ;;\n"
+	         "2) hello; said adopted; printf 'O 3 3\\ndefX 0 6' ;;\n"
+	         "3) hello ;;\n"
+	         "4) hello; said adopted; echo X 0 6 0 9 exit ;;\n"
+	         "esac\n");
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_string_equal(r.out[0].data, "abcdef");
+	assert_int_equal(r.events[JOB_LOST], 3);
+	assert_int_equal(r.events[JOB_RESUMED], 2);
+	done(&r, "start 0\nfollow 3\nfollow 6\nfollow 6\n");
+}
+
+/* Not known to be there: it is started again, and the host knows. */
+static void test_torn_start(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&r, "hello; [ $n != 1 ] || exit 1\n"
+	         "said started; echo X 0 0 0 9 exit\n");
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_int_equal(r.events[JOB_STARTED], 1);
+	done(&r, "start 0\nstart 0\n");
+}
+
+static void test_gives_up(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&r, "hello; said started\n");
+	r.spec.retries = 2;
+	go(&r);
+	expect_kind(&r, JOB_UNKNOWN, -1);
+	assert_int_equal(r.events[JOB_LOST], 2);
+	done(&r, "start 0\nfollow 0\nfollow 0\n");
+	/* A sign of life each time: it may go on for ever. */
+	init(&r, "hello; said started; echo H 0 0\n"
+	         "[ $n -lt 8 ] || echo X 0 0 0 9 exit\n");
+	r.spec.retries = 2;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	done(&r, NULL);
+}
+
+static void test_silence(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&r, "hello; said started\n"
+	         "[ $n != 1 ] || exec sleep 60\n"
+	         "echo X 0 0 0 9 exit\n");
+	r.spec.silence_ms = 300;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_int_equal(r.events[JOB_LOST], 1);
+	done(&r, "start 0\nfollow 0\n");
+}
+
+static void test_idle(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&r, "hello\n"
+	         "case $kind in\n"
+	         "start) said started; while :; do echo H 0 0 || exit\n"
+	         "	sleep .05; done ;;\n"
+	         "cancel) echo Z running ;;\n"
+	         "follow) said adopted; echo X 143 0 0 9 cancelled ;;\n"
+	         "esac\n");
+	r.spec.idle_ms = 300;
+	go(&r);
+	expect_kind(&r, JOB_TIMED_OUT, 143);
+	assert_int_equal(r.events[JOB_CANCELLING], 1);
+	assert_int_equal(r.events[JOB_LOST], 0);
+	done(&r, "start 0\ncancel \nfollow 0\n");
+}
+
+/* It printed all the time, but the line was down, or we did not read. */
+static void test_not_idle(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&r, "[ $n != 2 ] || sleep 1\n"
+	         "hello; said started; [ $n != 1 ] || exit 1\n"
+	         "printf 'O 0 1\\nx'; echo X 0 1 0 9 exit\n");
+	r.spec.idle_ms = 500;
+	r.spec.silence_ms = 400;
+	go(&r);
+	/* The greeting has a limit of its own. */
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_int_equal(r.events[JOB_CANCELLING], 0);
+	done(&r, "start 0\nfollow 0\n");
+	init(&r, "hello; said started; printf 'O 0 1\\nx'; sleep .3\n"
+	         "printf 'O 1 1\\ny'; sleep .1; echo X 0 2 0 9 exit\n");
+	r.spec.idle_ms = 500;
+	r.spec.silence_ms = 500;
+	r.pause_ms = 1000;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_string_equal(r.out[0].data, "xy");
+	assert_int_equal(r.events[JOB_CANCELLING] + r.events[JOB_LOST], 0);
+	done(&r, "start 0\n");
+}
+
+/* Before the host has said that it is there, too. */
+static void test_cancel(void **state)
+{
+	static const char act[] =
+	        "hello\n"
+	        "case $kind in\n"
+	        "start) said started; exec sleep 60 ;;\n"
+	        "cancel) echo Z running ;;\n"
+	        "follow) said adopted; echo X 143 0 0 9 cancelled ;;\n"
+	        "esac\n";
+	static const int when[] = {JOB_CONNECTED, JOB_STARTED};
+
+	(void)state;
+	NEEDS_SSHD();
+	for (size_t i = 0; i < ARRAY_SIZE(when); i++) {
+		struct run r;
+
+		init(&r, act);
+		r.cancel_at = when[i];
+		go(&r);
+		expect_kind(&r, JOB_CANCELLED, 143);
+		assert_int_equal(r.events[JOB_CANCELLING], 1);
+		assert_int_equal(r.events[JOB_LOST], 0);
+		done(&r, "start 0\ncancel \nfollow 0\n");
+	}
+}
+
+/* A script that takes long to send is no silence. */
+static void test_long_script(void **state)
+{
+	size_t size = 8 << 20;
+	char *script = malloc(size);
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	assert_non_null(script);
+	memset(script, 's', size);
+	init(&r, "hello\n"
+	         "i=0; while [ $i -lt 16 ]; do sleep .1\n"
+	         "dd bs=65536 count=8 iflag=fullblock of=/dev/null 2>&1 |\n"
+	         "	grep -c . > /dev/null; i=$((i + 1)); done\n"
+	         "said started; echo X 0 0 0 9 exit\n");
+	r.start.script_size = size;
+	r.spec.script = script;
+	r.spec.silence_ms = 1000;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_int_equal(r.events[JOB_LOST], 0);
+	done(&r, "start 0\n");
+	free(script);
+}
+
+static void test_words(void **state)
+{
+	static const struct {
+		const char *act;
+		enum job_kind kind;
+		int code;
+	} cases[] = {
+	        {"hello; echo F nospace /x", JOB_REFUSED, -ENOSPC},
+	        {"hello; echo F nobase /x /y", JOB_REFUSED, -EROFS},
+	        {"hello; echo F method tmux", JOB_REFUSED, -EOPNOTSUPP},
+	        {"hello; echo F gone", JOB_REFUSED, -ENOENT},
+	        {"hello; echo F", JOB_REFUSED, -EIO},
+	        {"hello; said started; echo F gone", JOB_VANISHED, -ESRCH},
+	        {"hello; said started; echo G vanished 0 0", JOB_VANISHED,
+	                -ESRCH},
+	        {"hello; said started; echo G rebooted 0 0", JOB_REBOOTED,
+	                -ESTALE},
+	        {"hello; said started; echo X 0 0 0 9 timeout", JOB_TIMED_OUT,
+	                -ETIMEDOUT},
+	        {"hello; said started; echo what", JOB_UNKNOWN, -EPROTO},
+	        {"hello; said started; echo X 0 1 0 9 exit", JOB_UNKNOWN,
+	                -EPROTO},
+	        {"hello; said started; echo X 256 0 0 9 exit", JOB_UNKNOWN,
+	                -EPROTO},
+	        {"hello; echo S started", JOB_REFUSED, -EPROTO},
+	        {"hello; echo J x", JOB_REFUSED, -EPROTO},
+	        {"echo no shell for you >&2; exit 1", JOB_REFUSED, -ENOEXEC},
+	        {"exec yes", JOB_REFUSED, -EPROTO},
+	};
+
+	(void)state;
+	NEEDS_SSHD();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct run r;
+
+		init(&r, cases[i].act);
+		go(&r);
+		expect_kind(&r, cases[i].kind,
+		        cases[i].kind == JOB_TIMED_OUT ? 0 : -1);
+		if (r.result.why.code != cases[i].code)
+			fail_msg("%s: %d %s", cases[i].act, r.result.why.code,
+			        r.result.why.message);
+		done(&r, NULL);
+	}
+}
+
+static void test_unreachable(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEEDS_SSHD();
+	init(&r, "");
+	r.remote.port = sshd_free_port();
+	r.remote.retries = 2;
+	go(&r);
+	expect_kind(&r, JOB_UNREACHABLE, -1);
+	assert_int_equal(r.events[JOB_RETRY], 2);
+	assert_int_equal(r.result.why.code, -ECONNREFUSED);
+	done(&r, "");
+}
+
+static int setup(void **state)
+{
+	_cleanup_free_ char *extra = NULL;
+
+	(void)state;
+	have_sshd = sshd_prepare("job");
+	if (!have_sshd)
+		return 0;
+	scratch_write(sshd.dir, "host.sh", host);
+	(void)chmod(sshd_file("host.sh"), 0700);
+	extra = str_printf("ForceCommand %s", sshd_file("host.sh"));
+	sshd_start(extra);
+	sshd_know("known", "host");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sshd_done();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_simple),
+	        cmocka_unit_test(test_torn),
+	        cmocka_unit_test(test_torn_start),
+	        cmocka_unit_test(test_gives_up),
+	        cmocka_unit_test(test_silence),
+	        cmocka_unit_test(test_idle),
+	        cmocka_unit_test(test_not_idle),
+	        cmocka_unit_test(test_cancel),
+	        cmocka_unit_test(test_long_script),
+	        cmocka_unit_test(test_words),
+	        cmocka_unit_test(test_unreachable),
+	};
+
+	return cmocka_run_group_tests_name("job", tests, setup, teardown);
+}
