@@ -16,7 +16,8 @@
 #	make map           src/README.md from the first comment of every file
 #	make format        clang-format over all sources
 #	make bench         the figures of the documentation
-#	make torture       the locks for ten minutes, SIGKILL at every system call
+#	make torture       the locks for ten minutes, 1,000 cuts of vmexec's line,
+#	                   SIGKILL at every system call
 #	make model         the lock protocol, checked with spin in larger sizes
 #
 # SAN=1 builds with address and undefined behaviour sanitizers; V=1 shows the

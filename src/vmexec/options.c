@@ -25,6 +25,7 @@ enum opt {
 	OPT_RETRIES,
 	OPT_DELAY,
 	OPT_CONNECT_TIMEOUT,
+	OPT_HEARTBEAT_TIMEOUT,
 	OPT_IDLE_TIMEOUT,
 	OPT_TIMEOUT,
 	OPT_SUDO,
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
         {"retries", required_argument, NULL, OPT_RETRIES},
         {"delay", required_argument, NULL, OPT_DELAY},
         {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
+        {"heartbeat-timeout", required_argument, NULL, OPT_HEARTBEAT_TIMEOUT},
         {"idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT},
         {"timeout", required_argument, NULL, OPT_TIMEOUT},
         {"sudo", no_argument, NULL, OPT_SUDO},
@@ -95,7 +97,9 @@ static void help(void)
 	          "      --retries N          attempts before a host counts as "
 	          "unreachable (5)\n"
 	          "      --delay S            seconds between them (5)\n"
-	          "      --connect-timeout S  for one of them (10)\n\n"));
+	          "      --connect-timeout S  for one of them (10)\n"
+	          "      --heartbeat-timeout S  a host silent for so long is "
+	          "connected anew (10)\n\n"));
 	printf("%s",
 	        _("The script:\n"
 	          "  -c, --command TEXT       instead of a file; \"-\" as the "
@@ -215,6 +219,10 @@ static void set_connection(struct options *o, int c)
 		break;
 	case OPT_CONNECT_TIMEOUT:
 		o->connect_timeout_s = usage_number(PROGRAM, optarg, 1, 3600);
+		break;
+	case OPT_HEARTBEAT_TIMEOUT:
+		/* It speaks every two seconds. */
+		o->heartbeat_timeout_s = usage_number(PROGRAM, optarg, 3, 3600);
 		break;
 	default:
 		break;
@@ -348,6 +356,7 @@ void options_parse(struct options *o, int argc, char **argv)
 	        .retries = -1,
 	        .delay_s = 5,
 	        .connect_timeout_s = 10,
+	        .heartbeat_timeout_s = 10,
 	        .keep_days = 14,
 	};
 	while ((c = getopt_long(argc, argv, "+p:l:i:F:c:vqhV", long_options,

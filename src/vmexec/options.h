@@ -49,6 +49,7 @@ struct options {
 	int64_t retries;
 	int64_t delay_s;
 	int64_t connect_timeout_s;
+	int64_t heartbeat_timeout_s;
 	int64_t idle_timeout_s;
 	int64_t timeout_s;
 	bool sudo;

@@ -23,8 +23,6 @@
 #include "sys/crypto.h"
 
 #define SCRIPT_MAX (64U << 20)
-/* The host speaks every two seconds. */
-#define SILENCE_MS 10000
 /* Ctrl-C again within this cancels. */
 #define AGAIN_MS 2000
 
@@ -286,7 +284,7 @@ int run_job(const struct options *o, const struct remote_options *remote,
 	        .attach = o->action == ACTION_ATTACH,
 	        .sudo = o->sudo,
 	        .idle_ms = o->idle_timeout_s * 1000,
-	        .silence_ms = SILENCE_MS,
+	        .silence_ms = (int)o->heartbeat_timeout_s * 1000,
 	        .retries = (int)o->retries};
 	while (r == 0) {
 		run.over = run.rerun = false;

@@ -16,8 +16,9 @@
 #include "core/remote.h"
 #include "sys/sshclient.h"
 
-/* Until the first word of the host: sudo, a slow login. */
-#define GREETING_MS 30000
+/* So many times the patience until the first word of the host: sudo, a slow
+ * login. */
+#define GREETING_TIMES 3
 /* It gives the processes ten seconds. */
 #define CANCEL_MS 60000
 #define WORDS_MAX 600 /* of what it says on standard error */
@@ -257,7 +258,7 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 static int64_t patience_ms(const struct job *j)
 {
 	if (j->frame.boot[0] == '\0')
-		return GREETING_MS;
+		return (int64_t)j->spec.silence_ms * GREETING_TIMES;
 	return j->request == CANCEL ? CANCEL_MS : j->spec.silence_ms;
 }
 
