@@ -1,6 +1,8 @@
 # Tests, demonstration and measurements.  What is run and how it is counted:
 # tests/README.md.
 
+comma := ,
+
 # The runner builds what it needs by calling make again, so that packages
 # installed by its first step are seen by pkg-config.
 check:
@@ -10,6 +12,10 @@ check:
 # What the tests need beside the programs.
 unit-tests: $(UNIT_BIN)
 test-helpers: $(HELPER_BIN)
+# Its own malloc() and the like, for our calls.
+$(BUILD)/tests/test_nomem: LDFLAGS_ALL += $(addprefix -Wl$(comma)--wrap=,\
+	malloc calloc realloc reallocarray strdup strndup vasprintf \
+	__vasprintf_chk)
 check-build: all unit-tests test-helpers
 
 demo:

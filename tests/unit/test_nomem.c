@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* timeout: 240 */
+/*
+ * Each allocation fails once: nothing crashes, and who asked is told.  The
+ * linker turns our calls (not the libraries' own) to those here, mk/check.mk.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "loop.h"
+#include "core/job.h"
+#include "core/remote.h"
+#include "sys/sshclient.h"
+#include "sshd.h"
+
+#define NONCE "0123456789abcdef0123456789abcdef"
+#define LIMIT_MS 30000
+
+static int left; /* allocations until one fails; 0 = none will */
+static bool fired;
+
+static bool fails(void)
+{
+	if (left == 0 || --left > 0)
+		return false;
+	fired = true;
+	errno = ENOMEM;
+	return true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+char *__real_strdup(const char *s);
+char *__real_strndup(const char *s, size_t n);
+int __real_vasprintf(char **dst, const char *fmt, va_list ap);
+int __real___vasprintf_chk(char **dst, int flag, const char *fmt, va_list ap);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+char *__wrap_strdup(const char *s);
+char *__wrap_strndup(const char *s, size_t n);
+int __wrap_vasprintf(char **dst, const char *fmt, va_list ap) _printf_(2, 0);
+int __wrap___vasprintf_chk(char **dst, int flag, const char *fmt, va_list ap)
+        _printf_(3, 0);
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	return fails() ? NULL : __real_realloc(p, size);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return fails() ? NULL : __real_reallocarray(p, n, size);
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return fails() ? NULL : __real_strdup(s);
+}
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+	return fails() ? NULL : __real_strndup(s, n);
+}
+
+int __wrap_vasprintf(char **dst, const char *fmt, va_list ap)
+{
+	return fails() ? -1 : __real_vasprintf(dst, fmt, ap);
+}
+
+int __wrap___vasprintf_chk(char **dst, int flag, const char *fmt, va_list ap)
+{
+	return fails() ? -1 : __real___vasprintf_chk(dst, flag, fmt, ap);
+}
+
+/* --- what is sent -----------------------------------------------------------
+ */
+
+static void compose(struct buf *b, int which)
+{
+	static const char *const words[] = {"A=b", "C=d", NULL};
+	struct jobtext_start s = {.id = "j", .args = words, .env = words};
+
+	switch (which) {
+	case 0:
+		jobtext_start(b, NONCE, &s);
+		break;
+	case 1:
+		jobtext_follow(b, NONCE, "j", 1, 2);
+		break;
+	case 2:
+		jobtext_cancel(b, NONCE, "j");
+		break;
+	case 3:
+		jobtext_list(b, NONCE);
+		break;
+	case 4:
+		jobtext_clean(b, NONCE, 3);
+		break;
+	default:
+		jobtext_command(b, NONCE, 100, true);
+		break;
+	}
+}
+
+static void test_jobtext(void **state)
+{
+	(void)state;
+	for (int which = 0; which < 6; which++) {
+		int n = 0;
+
+		do {
+			_cleanup_buf_ struct buf b = BUF_INIT;
+
+			fired = false;
+			left = ++n;
+			compose(&b, which);
+			left = 0;
+			assert_int_equal(buf_failed(&b), fired);
+		} while (fired);
+		assert_true(n > 1);
+	}
+}
+
+/* --- a job ------------------------------------------------------------------
+ */
+
+struct run {
+	struct job *job;
+	struct job_result result;
+	int ends;
+};
+
+static bool have_sshd;
+
+static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
+{
+	(void)is_stderr;
+	(void)data;
+	(void)len;
+	(void)arg;
+	return true;
+}
+
+static void on_end(const struct job_result *result, void *arg)
+{
+	struct run *r = arg;
+
+	r->result = *result;
+	r->ends++;
+	job_free(r->job);
+	r->job = NULL;
+}
+
+/* The @n-th allocation fails; false: there were not so many. */
+static bool run(struct run *r, unsigned port, int n)
+{
+	const char *known[] = {sshd_file("known"), NULL};
+	const char *keys[] = {sshd_file("user"), NULL};
+	struct sshclient_options ssh = {.host = "127.0.0.1",
+	        .port = sshd.port,
+	        .user = sshd_user(),
+	        .known_hosts = known,
+	        .identities = keys};
+	struct remote_options remote = {.address = "127.0.0.1",
+	        .port = port,
+	        .ssh = &ssh,
+	        .connect_timeout_ms = 20000,
+	        .delay_ms = 10,
+	        .retries = 1};
+	struct jobtext_start start = {.id = "j"};
+	struct job_spec spec = {.remote = &remote,
+	        .start = &start,
+	        .script = "",
+	        .silence_ms = 20000};
+	struct job_handlers h = {
+	        .on_data = on_data, .on_end = on_end, .arg = r};
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+	struct loop loop = LOOP_INIT;
+	struct err err = ERR_INIT;
+	int e, step = 0;
+
+	*r = (struct run){.job = NULL};
+	fired = false;
+	left = n;
+	e = job_start(&r->job, &loop, &spec, &h, &err);
+	assert_true(e == 0 || (e == -ENOMEM && fired && !r->job));
+	assert_int_equal(err.code, e);
+	while (e == 0 && step == 0 && r->ends == 0) {
+		assert_true(clock_mono_ms() < end);
+		step = loop_step(&loop, 1000);
+	}
+	left = 0;
+	/* The loop's own memory: its user is told, and may end. */
+	assert_true(step == 0 || (step == -ENOMEM && fired));
+	job_free(r->job);
+	loop_done(&loop);
+	if (r->ends > 0 && r->result.kind != JOB_EXITED)
+		assert_true(r->result.why.message[0] != '\0');
+	return fired;
+}
+
+static void test_refused(void **state)
+{
+	unsigned port;
+	int n = 0;
+	struct run r;
+
+	(void)state;
+	if (!have_sshd)
+		skip();
+	port = sshd_free_port();
+	while (run(&r, port, ++n))
+		assert_true(r.ends == 0 || r.result.kind == JOB_UNREACHABLE);
+	assert_int_equal(r.ends, 1);
+	assert_true(n > 5);
+}
+
+static void test_reached(void **state)
+{
+	int n = 0;
+	struct run r;
+
+	(void)state;
+	if (!have_sshd)
+		skip();
+	while (run(&r, sshd.port, ++n))
+		continue;
+	assert_int_equal(r.ends, 1);
+	assert_int_equal(r.result.kind, JOB_EXITED);
+	assert_int_equal(r.result.out, 3);
+	assert_true(n > 20);
+}
+
+static int setup(void **state)
+{
+	static const char host[] =
+	        "#!/bin/sh\n"
+	        "nonce=$(printf '%s' \"$SSH_ORIGINAL_COMMAND\" |\n"
+	        "	grep -o '#[0-9a-f]\\{32\\}' | head -n 1)\n"
+	        "printf 'vmexec %s boot\\n' \"${nonce#?}\"\n"
+	        "echo S started running setsid 7 boot /x\n"
+	        "printf 'O 0 3\\nabcX 0 3 0 9 exit\\n'\n"
+	        "cat > /dev/null\n";
+	_cleanup_free_ char *extra = NULL;
+
+	(void)state;
+	have_sshd = sshd_prepare("nomem");
+	if (!have_sshd)
+		return 0;
+	scratch_write(sshd.dir, "host.sh", host);
+	(void)chmod(sshd_file("host.sh"), 0700);
+	extra = str_printf("ForceCommand %s", sshd_file("host.sh"));
+	sshd_start(extra);
+	sshd_know("known", "host");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sshd_done();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_jobtext),
+	        cmocka_unit_test(test_refused),
+	        cmocka_unit_test(test_reached),
+	};
+
+	return cmocka_run_group_tests_name("nomem", tests, setup, teardown);
+}
