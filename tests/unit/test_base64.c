@@ -25,7 +25,7 @@ static void test_vectors(void **state)
 	(void)state;
 	expect("", 0, "");
 	expect("f", 1, "Zg==");
-	expect("fo", 2, "Zm8=");
+	expect("foo", 2, "Zm8=");
 	expect("foo", 3, "Zm9v");
 	expect("foob", 4, "Zm9vYg==");
 	expect("fooba", 5, "Zm9vYmE=");
