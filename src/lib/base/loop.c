@@ -98,9 +98,7 @@ int loop_step(struct loop *l, int64_t max_ms)
 		        .events = l->sources[i]->events};
 	if (poll(p, n, wait_ms(l, max_ms)) < 0)
 		return -errno;
-	/* Those that a handler adds come behind, and are not called yet; a
-	 * handler may make l->polled another memory only in a step of its own.
-	 */
+	/* Those that a handler adds come behind, and are not called yet. */
 	for (size_t i = 0; i < n; i++)
 		call(l, i, p[i].revents);
 	return 0;

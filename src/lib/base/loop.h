@@ -47,9 +47,9 @@ int loop_add(struct loop *l, struct loop_source *s) _must_check_;
 /* Fine for one that was never added. */
 void loop_remove(struct loop *l, const struct loop_source *s);
 
-/* Waits until something is ready or due, or
- * @max_ms is over (-1 = no limit), and calls who is concerned.  0, -EINTR after
- * a signal that was not watched, or negative errno. */
+/* Waits until something is ready or due, or @max_ms is over (-1 = no limit),
+ * and calls who is concerned; what a handler adds only in the next step.  Not
+ * from a handler.  0, -EINTR after a signal, or negative errno. */
 int loop_step(struct loop *l, int64_t max_ms);
 
 #endif

@@ -11,8 +11,10 @@
 struct proxy;
 
 /*
- * Starts @command by a shell, for that is what ssh does with it; %h and %p in
- * it become @host and @port, %% a percent sign.  *ret_fd: non-blocking, the
+ * Starts @command by a shell, for that is what ssh does with it; %h, %p and %r
+ * in it become @host, @port and @user, %% a percent sign.  The shell reads
+ * them: whoever lets others choose them has made sure that they are harmless.
+ * What it says on standard error goes to ours.  *ret_fd: non-blocking, the
  * caller's.  0 or negative errno with @err.
  */
 int proxy_start(struct proxy **ret, const char *command, const char *host,

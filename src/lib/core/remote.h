@@ -4,11 +4,13 @@
  *
  *	r = remote_new(&remote, &loop, &options, &handlers, err);
  *	remote_connect(remote);         on_up, or on_failed after all attempts
- *	remote_exec(remote, ...);       its handlers; on_lost when the line
- *breaks remote_connect(remote);         and so on remote_free(remote);
+ *	remote_exec(remote, ...);       its handlers; on_lost when it breaks
+ *	remote_connect(remote);         and so on
+ *	remote_free(remote);
  *
  * An attempt goes through the layers one by one (ping, TCP, SSH, login), and
- * its error names the one that failed.  Everything happens in loop_step().
+ * its error names the one that failed.  Every handler is called from
+ * loop_step(), and in each of them everything here may be called.
  */
 #ifndef CORE_REMOTE_H
 #define CORE_REMOTE_H
@@ -51,7 +53,8 @@ struct remote_handlers {
 int remote_new(struct remote **ret, struct loop *loop,
         const struct remote_options *options,
         const struct remote_handlers *handlers, struct err *err) _must_check_;
-/* Fine inside of a handler. NULL is fine. */
+/* NULL is fine. After it, and after remote_drop() and remote_connect(), no
+ * handler is called for the connection of before. */
 void remote_free(struct remote *r);
 
 /* Begins the attempts anew; whatever was connected is dropped. */
