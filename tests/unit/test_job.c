@@ -271,7 +271,7 @@ static void test_silence(void **state)
 	init(&r, "hello; said started\n"
 	         "[ $n != 1 ] || exec sleep 60\n"
 	         "echo X 0 0 0 9 exit\n");
-	r.spec.silence_ms = 300;
+	r.spec.silence_ms = 1000;
 	go(&r);
 	expect_kind(&r, JOB_EXITED, 0);
 	assert_int_equal(r.events[JOB_LOST], 1);
@@ -306,11 +306,10 @@ static void test_not_idle(void **state)
 
 	(void)state;
 	NEEDS_SSHD();
-	init(&r, "[ $n != 2 ] || sleep 1\n"
+	init(&r, "[ $n != 2 ] || sleep 2\n"
 	         "hello; said started; [ $n != 1 ] || exit 1\n"
 	         "printf 'O 0 1\\nx'; echo X 0 1 0 9 exit\n");
-	r.spec.idle_ms = 500;
-	r.spec.silence_ms = 400;
+	r.spec.idle_ms = 1000;
 	go(&r);
 	/* The greeting has a limit of its own. */
 	expect_kind(&r, JOB_EXITED, 0);
@@ -318,9 +317,9 @@ static void test_not_idle(void **state)
 	done(&r, "start 0\nfollow 0\n");
 	init(&r, "hello; said started; printf 'O 0 1\\nx'; sleep .3\n"
 	         "printf 'O 1 1\\ny'; sleep .1; echo X 0 2 0 9 exit\n");
-	r.spec.idle_ms = 500;
-	r.spec.silence_ms = 500;
-	r.pause_ms = 1000;
+	r.spec.idle_ms = 1500;
+	r.spec.silence_ms = 1500;
+	r.pause_ms = 2500;
 	go(&r);
 	expect_kind(&r, JOB_EXITED, 0);
 	assert_string_equal(r.out[0].data, "xy");
@@ -367,13 +366,13 @@ static void test_long_script(void **state)
 	assert_non_null(script);
 	memset(script, 's', size);
 	init(&r, "hello\n"
-	         "i=0; while [ $i -lt 16 ]; do sleep .1\n"
+	         "i=0; while [ $i -lt 16 ]; do sleep .15\n"
 	         "dd bs=65536 count=8 iflag=fullblock of=/dev/null 2>&1 |\n"
 	         "	grep -c . > /dev/null; i=$((i + 1)); done\n"
 	         "said started; echo X 0 0 0 9 exit\n");
 	r.start.script_size = size;
 	r.spec.script = script;
-	r.spec.silence_ms = 1000;
+	r.spec.silence_ms = 1500;
 	go(&r);
 	expect_kind(&r, JOB_EXITED, 0);
 	assert_int_equal(r.events[JOB_LOST], 0);
