@@ -228,6 +228,41 @@ static void test_addresses(void **state)
 	scratch_remove(dir);
 }
 
+/* The name server takes the question and never answers. */
+static void test_silent_resolver(void **state)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(53)};
+	char dir[SCRATCH_PATH];
+	struct trip t;
+	int fd;
+
+	(void)state;
+	if (!own_mounts())
+		skip();
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(inet_pton(AF_INET, "127.0.0.53", &a.sin_addr), 1);
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+		close(fd);
+		print_message("127.0.0.53 is somebody's name server\n");
+		skip();
+	}
+	scratch_make(dir, "reach");
+	scratch_write(dir, "resolv.conf",
+	        "nameserver 127.0.0.53\n"
+	        "options attempts:1 timeout:2\n");
+	assert_int_equal(mount(scratch_path(dir, "resolv.conf"),
+	                         "/etc/resolv.conf", NULL, MS_BIND, NULL),
+	        0);
+	go(&t, "host.example", 22, 300);
+	assert_int_equal(t.result.fd, -ETIMEDOUT);
+	assert_non_null(strstr(t.result.err.message, "name server"));
+	assert_string_equal(t.result.address, "");
+	assert_int_equal(umount("/etc/resolv.conf"), 0);
+	close(fd);
+	scratch_remove(dir);
+}
+
 static int count_fds(void)
 {
 	int n = 0;
@@ -289,6 +324,7 @@ int main(void)
 	        cmocka_unit_test(test_black_hole),
 	        cmocka_unit_test(test_no_address),
 	        cmocka_unit_test(test_addresses),
+	        cmocka_unit_test(test_silent_resolver),
 	        cmocka_unit_test(test_freed),
 	};
 

@@ -116,6 +116,18 @@ static void fail(struct reach *r, int error)
 	finish(r);
 }
 
+/* There was nothing yet to connect to. */
+static void fail_name(struct reach *r)
+{
+	r->result.fd = -ETIMEDOUT;
+	err_set(&r->result.err, -ETIMEDOUT,
+	        _("no name server told the address of %s in time"), r->host);
+	err_action(&r->result.err, "%s",
+	        _("Check /etc/resolv.conf and the network, or name the host "
+	          "by its address."));
+	finish(r);
+}
+
 /* --- TCP --------------------------------------------------------------------
  */
 
@@ -217,7 +229,9 @@ static void on_timer(short revents, void *arg)
 	struct reach *r = arg;
 
 	(void)revents;
-	if (clock_mono_ms() >= r->end_ms)
+	if (clock_mono_ms() >= r->end_ms && r->len == 0)
+		fail_name(r);
+	else if (clock_mono_ms() >= r->end_ms)
 		fail(r, ETIMEDOUT);
 	else if (r->next && r->len < ADDRESSES_MAX)
 		next_attempt(r);
