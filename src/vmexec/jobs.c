@@ -34,6 +34,7 @@ static int ask_host(const struct options *o,
 {
 	struct jobquery q = {.remote = remote,
 	        .sudo = o->sudo,
+	        .silence_ms = (int)o->heartbeat_timeout_s * 1000,
 	        .compose = compose,
 	        .on_line = on_line,
 	        .arg = x};
@@ -44,7 +45,8 @@ static int ask_host(const struct options *o,
 		return x->refused ? VMEXEC_FAILED : 0;
 	err_prefix(&err, "%s", x->host);
 	log_show_err(LOG_LEVEL_ERR, &err);
-	return r == -EPROTO ? VMEXEC_FAILED : VMEXEC_UNREACHABLE;
+	return r == -EPROTO || r == -ETIMEDOUT ? VMEXEC_FAILED
+	                                       : VMEXEC_UNREACHABLE;
 }
 
 static int refuse(struct question *x, const struct jobframe_line *line)

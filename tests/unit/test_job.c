@@ -310,8 +310,9 @@ static void test_not_idle(void **state)
 	         "hello; said started; [ $n != 1 ] || exit 1\n"
 	         "printf 'O 0 1\\nx'; echo X 0 1 0 9 exit\n");
 	r.spec.idle_ms = 1000;
+	r.spec.silence_ms = 2000;
 	go(&r);
-	/* The greeting has a limit of its own. */
+	/* The greeting has a limit of its own, thrice that of silence. */
 	expect_kind(&r, JOB_EXITED, 0);
 	assert_int_equal(r.events[JOB_CANCELLING], 0);
 	done(&r, "start 0\nfollow 0\n");

@@ -34,6 +34,7 @@ struct job {
 	char nonce[JOBTEXT_NONCE_SIZE];
 	enum request request;
 	bool known;      /* the host has said that the job is there */
+	bool begun;      /* and so on this line */
 	bool paused;     /* by on_data */
 	bool cancelling; /* then the request after this one is CANCEL */
 	bool over;       /* result is waiting to be told */
@@ -124,9 +125,9 @@ static int on_started(
 	bool first = !j->known;
 	char shown[200];
 
-	if (line->len < 6)
+	if (line->len < 6 || j->begun)
 		return not_understood(err);
-	j->known = true;
+	j->known = j->begun = true;
 	j->grown_ms = clock_mono_ms();
 	if (j->request == START)
 		j->request = FOLLOW;
@@ -245,7 +246,7 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 	case 'F':
 		return on_refused(j, line);
 	case 'Z':
-		return 0;
+		return j->request == CANCEL ? 0 : not_understood(err);
 	default:
 		return not_understood(err);
 	}
@@ -319,18 +320,19 @@ static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 	struct err err = ERR_INIT;
 	bool more = true;
 
-	j->heard_ms = clock_mono_ms();
 	if (j->over)
 		return true;
+	/* What a login prints is no sign of life: it may have no end. */
 	if (is_stderr) {
 		buf_add(&j->words, data, len);
 		buf_cut(&j->words, WORDS_MAX);
-	} else if (jobframe_feed(&j->frame, data, len, &more, &err) < 0) {
-		refuse(j, &err);
+		return true;
 	}
+	if (jobframe_feed(&j->frame, data, len, &more, &err) < 0)
+		refuse(j, &err);
 	/* The handler may have waited for somebody to read; or the line was
 	 * given up. */
-	if (j->heard_ms > 0)
+	if (j->heard_ms > 0 && j->frame.boot[0] != '\0')
 		j->heard_ms = clock_mono_ms();
 	set_timer(j);
 	return more;
@@ -401,6 +403,7 @@ static void on_up(void *arg)
 
 	jobframe_restart(&j->frame);
 	buf_reset(&j->words);
+	j->begun = false;
 	if (j->cancelling && j->known) {
 		j->request = CANCEL;
 		j->cancelling = false;

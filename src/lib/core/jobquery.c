@@ -15,8 +15,10 @@
 #include "core/remote.h"
 #include "sys/sshclient.h"
 
-/* The longest that a question takes is the end of a stubborn job. */
-#define LIMIT_MS 120000
+/* So many times the patience for all of an answer: the longest takes the end of
+ * a stubborn job, ten seconds and some to die. */
+#define ANSWER_TIMES 6
+#define LINES_MAX 10000
 #define WORDS_MAX 600
 
 struct query {
@@ -29,6 +31,7 @@ struct query {
 	size_t sent;
 	bool all_sent;
 	bool served; /* Z or F has come */
+	size_t lines;
 	bool over;
 	int64_t end_ms; /* of our patience, once logged in; 0 = not yet */
 	int result;
@@ -62,6 +65,9 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 {
 	struct query *x = arg;
 
+	if (++x->lines > LINES_MAX)
+		return err_set(err, -EPROTO, "%s",
+		        _("the host answers without an end"));
 	x->served |= line->letter == 'Z' || line->letter == 'F';
 	return x->q->on_line(line, x->q->arg, err);
 }
@@ -106,7 +112,7 @@ static void on_up(void *arg)
 	_cleanup_buf_ struct buf command = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	x->end_ms = clock_mono_ms() + LIMIT_MS;
+	x->end_ms = clock_mono_ms() + (int64_t)x->q->silence_ms * ANSWER_TIMES;
 	jobtext_command(&command, x->nonce, x->text.len, x->q->sudo);
 	if (buf_failed(&command)) {
 		err_nomem(&err);

@@ -15,9 +15,11 @@ struct remote_options;
 struct jobquery {
 	const struct remote_options *remote;
 	bool sudo;
+	int silence_ms; /* as of a job; six times that for all of the answer */
 	/* Appends the program (jobtext.h). */
 	void (*compose)(struct buf *b, const char *nonce, void *arg);
-	/* Each line of the answer: J, F, Z. 0, or negative errno: the end. */
+	/* Each line of the answer: J (10,000 at most), F, Z. 0, or negative
+	 * errno: the end. */
 	int (*on_line)(
 	        const struct jobframe_line *line, void *arg, struct err *err);
 	void *arg;
@@ -26,7 +28,7 @@ struct jobquery {
 /*
  * Asks and waits for the whole answer.  0; -EHOSTUNREACH, -ECONNREFUSED,
  * -EACCES, -EKEYREJECTED, ...: not reached, see remote.h; -EPROTO: not
- * answered; -ETIMEDOUT: not within two minutes; -EINTR: a signal came; with
+ * answered; -ETIMEDOUT: not in time; -EINTR: a signal came; with
  * @err.
  */
 int jobquery_ask(const struct jobquery *q, struct err *err) _must_check_;
