@@ -64,7 +64,7 @@ follow()
 	shift 2
 	for _ in {1..20}; do
 		timeout -k 5 100 "$vmexec" -F "$tmp/$me.ssh" --retries 100 \
-			--delay 0 --connect-timeout 4 --heartbeat-timeout 3 \
+			--delay 1 --connect-timeout 4 --heartbeat-timeout 3 \
 			--log "$tmp/$me.log" "$@" --job "$job" "${how[@]}" \
 			> "$tmp/$me.out" 2> "$tmp/$me.err" < /dev/null
 		code=$?
@@ -120,6 +120,8 @@ one_run()
 	[ "$(grep -cx "$me" "$tmp/started")" = 1 ] || wrong="$wrong \
 started $(grep -cx "$me" "$tmp/started") times;"
 	[ "$code" = 37 ] || wrong="$wrong status $code;"
+	# The relay may just be starting sshd again.
+	until_true 20 listens "${ports[$1]}" || wrong="$wrong no sshd;"
 	exec {fd}<&-
 	kill "$relay"
 	wait "$relay" 2> /dev/null
@@ -149,6 +151,7 @@ lane()
 	while [ "$(counted "$1")" -lt $(((cuts + lanes - 1) / lanes)) ]; do
 		one_run "$1" $run
 		run=$((run + 1))
+		[ ! -e "$tmp/$1.wrong" ] || break
 	done 2>> "$tmp/lane.err"
 }
 
