@@ -25,8 +25,11 @@ static char *from_file(const char *path)
 	struct err err = ERR_INIT;
 	char *secret;
 
-	if (path_read_secret(path, ANSWER_MAX, &secret, &err) == 0)
+	if (path_read_secret(path, ANSWER_MAX, &secret, &err) == 0) {
+		/* The first line, as an editor leaves it. */
+		secret[strcspn(secret, "\n")] = '\0';
 		return secret;
+	}
 	log_show_err(LOG_LEVEL_ERR, &err);
 	return NULL;
 }
