@@ -31,6 +31,7 @@ void destination_done(struct destination *d)
 	free(d->proxy);
 	strv_done(&d->identities);
 	strv_done(&d->known_hosts);
+	strv_done(&d->known_global);
 	*d = (struct destination){.name = NULL};
 }
 
@@ -184,9 +185,10 @@ static int take(struct destination *d, const char *key, const char *value)
 		return add_path(&d->identities, value);
 	if (str_eq(key, "identitiesonly"))
 		d->identities_only = str_eq(value, "yes");
-	if (str_eq(key, "userknownhostsfile") ||
-	        str_eq(key, "globalknownhostsfile"))
+	if (str_eq(key, "userknownhostsfile"))
 		return add_paths(&d->known_hosts, value);
+	if (str_eq(key, "globalknownhostsfile"))
+		return add_paths(&d->known_global, value);
 	if (str_eq(key, "proxycommand") && !str_eq(value, "none"))
 		return sets(&d->proxy, value);
 	return 0;
@@ -210,6 +212,9 @@ static int read_answer(struct destination *d, char *answer, const char *config,
 		else
 			r = take(d, line, value);
 	}
+	/* The user's come first: that is where a new key goes. */
+	for (size_t i = 0; r == 0 && i < d->known_global.len; i++)
+		r = strv_add(&d->known_hosts, d->known_global.items[i]);
 	if (r == 0 && jump) {
 		if (strchr(jump, '\'') || (config && strchr(config, '\'')))
 			return err_set(err, -EINVAL, "%s",

@@ -28,6 +28,7 @@ struct destination {
 	char *user;
 	struct strv identities;
 	struct strv known_hosts;
+	struct strv known_global; /* of all users; then part of known_hosts */
 	char *proxy;          /* a shell command whose standard input and output
 	                       * are the connection; NULL = none */
 	bool identities_only; /* no other keys of the agent */
