@@ -28,7 +28,7 @@ END
 # meet WHAT CODES [ARGUMENT...]: vmexec meets such a host.
 meet()
 {
-	local what=$1 codes=$2 wrong= max
+	local what=$1 codes=$2 wrong="" max
 	shift 2
 	[ $# -gt 0 ] || set -- h -c 'echo hello'
 	printf '%s\n' "$what" > "$tmp/what"
