@@ -591,6 +591,32 @@ static void expect_stranger(const char *says, bool closes, int r)
 	done(&c);
 }
 
+/* However far the login has come: a line that breaks is no refusal. */
+static void test_cut_login(void **state)
+{
+	int cut = 0;
+
+	(void)state;
+	NEEDS_SSHD();
+	for (int i = 1; i < 40; i++) {
+		struct client c;
+
+		init(&c);
+		open_fd(&c, sshd_connect_to(sshd.port));
+		for (int k = 0; k < i && c.r == SSHCLIENT_CONNECTING; k++)
+			step(&c);
+		if (c.r == SSHCLIENT_CONNECTING) {
+			(void)shutdown(sshclient_fd(c.s), SHUT_RDWR);
+			while (c.r == SSHCLIENT_CONNECTING)
+				step(&c);
+			assert_int_equal(c.r, -ENOTCONN);
+			cut++;
+		}
+		done(&c);
+	}
+	assert_true(cut > 2);
+}
+
 static void test_strangers(void **state)
 {
 	(void)state;
@@ -697,6 +723,7 @@ int main(void)
 	        cmocka_unit_test(test_much),
 	        cmocka_unit_test(test_closed_in_handlers),
 	        cmocka_unit_test(test_server_dies),
+	        cmocka_unit_test(test_cut_login),
 	        cmocka_unit_test(test_strangers),
 	        cmocka_unit_test(test_descriptors),
 	        cmocka_unit_test(test_silent),

@@ -28,6 +28,12 @@ const char *sshclient_reason(const struct sshclient *s)
 	return text_visible_str(text, sizeof text, ssh_get_error(s->session));
 }
 
+/* The line, not the host, ended it: only libssh's words tell. */
+static bool is_cut(const struct sshclient *s)
+{
+	return str_starts(ssh_get_error(s->session), "Socket error");
+}
+
 static int lost(const struct sshclient *s, struct err *err)
 {
 	return err_set(err, -ENOTCONN, _("%s has closed the connection: %s"),
@@ -537,7 +543,7 @@ static int pump_login(struct sshclient *s, struct err *err)
 			return SSHCLIENT_CONNECTING;
 		case BROKEN:
 			/* Too many keys were tried, for example. */
-			return s->phase == SSHCLIENT_LOGIN_NONE
+			return s->phase == SSHCLIENT_LOGIN_NONE || is_cut(s)
 			               ? lost(s, err)
 			               : refuse_login(s, err);
 		case NO:
@@ -556,9 +562,7 @@ static int pump_kex(struct sshclient *s, struct err *err)
 
 	if (r == SSH_AGAIN)
 		return SSHCLIENT_CONNECTING;
-	/* Only its words tell. */
-	if (r != SSH_OK &&
-	        str_starts(ssh_get_error(s->session), "Socket error"))
+	if (r != SSH_OK && is_cut(s))
 		return lost(s, err);
 	if (r != SSH_OK)
 		return err_set(err, -EPROTO,
