@@ -35,6 +35,7 @@ torture: all test-helpers
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/root/torture_locks.sh
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' VMEXEC_CUTS=1000 \
 		VMEXEC_SEED=$$$$ bash tests/vmexec/cuts.sh
+	@ASBACKUP_BUILD='$(abspath $(BUILD))' bash tests/vmexec/hostile.sh
 	@ASBACKUP_BUILD='$(abspath $(BUILD))' tests/root/torture.sh
 
 .PHONY: check unit-tests test-helpers check-build demo demo-clean bench torture

@@ -3,6 +3,7 @@
 #
 # A host that lies, says nothing, says too much, or hangs up: a clear error
 # within the limits, little memory, and nothing that reaches the terminal.
+# not a test: takes three minutes; make torture
 # timeout: 400
 . "$(dirname "$0")/lib.sh"
 start_sshd
