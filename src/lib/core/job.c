@@ -304,8 +304,12 @@ static void connect_again(struct job *j, const struct err *err)
 	if (j->over)
 		return;
 	if (j->failures++ >= j->spec.retries) {
-		j->result.why = *err;
 		remote_drop(j->remote);
+		if (err->code == -ENOEXEC) {
+			refuse(j, err);
+			return;
+		}
+		j->result.why = *err;
 		finish(j, JOB_UNKNOWN, -1);
 		return;
 	}
@@ -361,18 +365,21 @@ static void on_shell_end(const struct sshclient_end *end, void *arg)
 		hang_up(j);
 		return;
 	}
-	err_set(&err, -EIO,
-	        _("the shell on the host has ended with %d%s%s: %s"),
-	        end->status, end->signal[0] ? " " : "", end->signal, words);
-	if (j->frame.boot[0] == '\0' && end->status >= 0) {
+	if (j->frame.boot[0] == '\0' && end->status >= 0)
 		err_set(&err, -ENOEXEC,
 		        _("the host runs no shell for this user (exit %d): "
 		          "%s"),
 		        end->status, words);
+	else
+		err_set(&err, -EIO,
+		        _("the shell on the host has ended with %d%s%s: %s"),
+		        end->status, end->signal[0] ? " " : "", end->signal,
+		        words);
+	/* A program that was cut off on its way there ends without a word. */
+	if (err.code == -ENOEXEC && (end->status > 0 || words[0]))
 		refuse(j, &err);
-	} else {
+	else
 		connect_again(j, &err);
-	}
 }
 
 static void compose(struct job *j)
