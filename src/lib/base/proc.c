@@ -271,8 +271,10 @@ static int await_exec(struct run *r, struct err *err)
 	if (r->exec.status.read_fd >= 0)
 		read_status(r);
 	proc_wait_limit(&r->wait, 0);
-	/* Ended already is no failure to start: proc_wait() tells. */
-	if (!has_failed_to_start(r) &&
+	/* Ended already is no failure to start: proc_wait() tells.  But who was
+	 * ended by us has closed the pipe without executing anything. */
+	if (!has_failed_to_start(r) && !r->wait.cancelled &&
+	        !r->wait.timed_out &&
 	        (r->wait.stage == PROC_STAGE_RUNS ||
 	                r->wait.stage == PROC_STAGE_ENDED))
 		return 0;
