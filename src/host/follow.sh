@@ -91,6 +91,9 @@ while :; do
 		[ "$there_out" -ge "$out_size" ] &&
 			[ "$there_err" -ge "$err_size" ] ||
 			fail shorter "$there_out" "$there_err"
+		# A child that goes on writing may have been heard beyond that.
+		[ "$out_from" -le "$out_size" ] || out_size=$out_from
+		[ "$err_from" -le "$err_size" ] || err_size=$err_from
 	fi
 	sent=$out_from,$err_from
 	send O 3 "$out_from" "$out_size"
