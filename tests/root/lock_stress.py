@@ -271,7 +271,7 @@ def final_state(world):
     """Orphans end by themselves; then nothing must be left."""
     limit = time.monotonic() + 30
     now = listed(world)
-    while now and now["copy"]["running"] and time.monotonic() < limit:
+    while now and now["copy"]["held"] and time.monotonic() < limit:
         time.sleep(0.02)
         now = listed(world)
     subprocess.run(world.program("veeam-lock", "--clean"), check=False,
@@ -283,7 +283,7 @@ def final_state(world):
     leases = os.listdir(os.path.join(world.lock_dir, "lease"))
     if queue or leases or now["leases"] or now["waiting"]:
         return "queue:%d,leases:%d" % (len(queue), len(leases))
-    return "copying" if now["copy"]["running"] else "free"
+    return "copying" if now["copy"]["held"] else "free"
 
 
 def arguments():

@@ -165,6 +165,7 @@ is "$(wants "$dev")" asbackup@6f6e6575-7569-4d64-8000-000000000001.service \
 	"$what: repaired, and no new rule is needed"
 detach "$dev"
 
-is "$(grep -ci 'error\|invalid\|unknown key' "$tmp/udevd.log")" 0 \
+# Of a rule; what it says of other tests' disks, which come and go, is no matter.
+is "$(grep -i '\.rules.*\(error\|invalid\|unknown\)' "$tmp/udevd.log")" '' \
 	'udevd has nothing to complain about'
 finish

@@ -9,7 +9,8 @@ need valgrind valgrind
 [ "${SAN:-}" != 1 ] || skip_all 'valgrind and the sanitizers exclude each other'
 shopt -s nullglob
 
-slow='^test_(proc|lockfile|disk|mount|mail|rsync_run|target|run)(_|$)'
+slow='^test_(proc|lockfile|disk|mount|mail|rsync_run|target|run|clocksync'
+slow+='|job|nomem|reach|remote|resolve|sshclient)(_|$)'
 for source in tests/unit/test_*.c; do
 	name=${source##*/}
 	name=${name%.c}
