@@ -27,7 +27,8 @@ check=("${package[@]}" "${windows[@]}"
 lintian systemd libcmocka-dev python3 python3-aiosmtpd
 openssl postfix xxhash strace spin valgrind clang clang-format llvm libclang-rt-dev cppcheck shellcheck codespell
 mandoc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs dosfstools exfatprogs
-ntfs-3g bindfs sshfs fuse-overlayfs fdisk jq libfaketime time hyperfine git locales util-linux binutils procps)
+ntfs-3g bindfs sshfs fuse-overlayfs fdisk jq libfaketime time hyperfine git locales util-linux binutils procps
+iproute2 nftables)
 
 demo=(e2fsprogs exfatprogs fdisk util-linux jq python3 python3-aiosmtpd)
 

@@ -4,7 +4,8 @@
 #
 # For the tests of vmexec: a host of our own.  The test runs in namespaces for
 # mounts and processes: /var/lib, /run and root's home are empty, the jobs are
-# ours alone, and whatever happens nothing of it stays.
+# ours alone, and whatever happens nothing of it stays.  With VMEXEC_TEST_NET set
+# before, the network is ours alone, too: a loopback device and nothing else.
 #
 #	. "$(dirname "$0")/lib.sh"
 #	start_sshd                        # $port; root may log in with $tmp/key
@@ -16,10 +17,11 @@
 # shellcheck disable=SC2034
 
 if [ "$(id -u)" = 0 ] && [ -z "${VMEXEC_TEST_INSIDE:-}" ]; then
-	VMEXEC_TEST_INSIDE=yes exec unshare -m -p -f --kill-child --mount-proc \
-		--propagation private bash "$0" "$@"
+	VMEXEC_TEST_INSIDE=yes exec unshare -m -p -f ${VMEXEC_TEST_NET:+-n} \
+		--kill-child --mount-proc --propagation private bash "$0" "$@"
 fi
-unset VMEXEC_TEST_INSIDE
+[ -z "${VMEXEC_TEST_NET:-}" ] || ip link set lo up
+unset VMEXEC_TEST_INSIDE VMEXEC_TEST_NET
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 cd "$ASBACKUP_SRC" || exit 1
 [ "$(id -u)" = 0 ] || skip_all 'needs root: sudo make check'
