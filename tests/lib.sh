@@ -163,6 +163,18 @@ start()
 	return 1
 }
 
+# until_true SECONDS COMMAND...: for what nobody tells us about. False when it
+# never is.
+until_true()
+{
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.02
+	done
+}
+
 # await REGEX: reads on what the program that was started last says, until a
 # line matches: $line. Fails when none comes within 30 seconds.
 await()

@@ -54,16 +54,6 @@ lock_wait()
 	code=$?
 	err=$(cat err)
 }
-# until_true SECONDS COMMAND...: for what nobody tells us about.
-until_true()
-{
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.05
-	done
-}
 listed()
 {
 	"$lock_program" --config "$config" --list --json | jq -e "$1" > /dev/null

@@ -155,18 +155,7 @@ asb_is()
 # status FILTER: of the status file, with jq.
 status() { jq -r "$1" "$run_dir/status.json"; }
 
-# until_true SECONDS COMMAND...: for what nobody tells us about.
-until_true()
-{
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.05
-	done
-}
-
-# asb_until COMMAND...: the same while what asb_start began is at work.
+# asb_until COMMAND...: until_true while what asb_start began is at work.
 asb_until() { until_true 60 asb_met "$@" && "$@"; }
 asb_met() { "$@" || ! kill -0 "$asb_pid"; }
 

@@ -74,17 +74,6 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 
 new_key() { ssh-keygen -q -t ed25519 -N "${2:-}" -C "${1##*/}" -f "$1"; }
 
-# until_true SECONDS COMMAND...: false when it never is.
-until_true()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.02
-	done
-}
-
 # --- the host -------------------------------------------------------------------
 
 listens() { ssh-keyscan -p "$1" -T 2 127.0.0.1; }

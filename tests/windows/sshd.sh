@@ -146,10 +146,7 @@ ssh "${options[@]}" -i "$tmp/veeam" -l root -M -S "$tmp/master" -N backup \
 	> /dev/null 2>&1 < /dev/null &
 master=$!
 kill_at_end "$master"
-deadline=$((SECONDS + 20))
-until [ -S "$tmp/master" ] || [ "$SECONDS" -gt "$deadline" ]; do
-	sleep 0.02
-done
+until_true 20 [ -S "$tmp/master" ]
 extra=(-S "$tmp/master")
 no id
 no /bin/sh
@@ -343,8 +340,7 @@ extra=()
 # "established" after "failed", too.)
 tunnel()
 {
-	local client deadline=$((SECONDS + 20)) words='tunnel forward '\
-'established|Tunnel forwarding failed|tunnel device open failed'
+	local client
 	: > "$tmp/err" # what the call before said
 	timeout -k 5 30 ssh -o "ProxyCommand=/usr/sbin/sshd -i -f $2" \
 		"${options[@]}" -i "$tmp/$1" -N -l root -v \
@@ -352,11 +348,13 @@ tunnel()
 		> /dev/null 2> "$tmp/err" < /dev/null &
 	client=$!
 	kill_at_end "$client"
-	until err=$(grep -m 1 -oE "$words" "$tmp/err") ||
-		[ "$SECONDS" -gt "$deadline" ]; do
-		sleep 0.05
-	done
+	until_true 20 tunnel_word
 	end "$client"
+}
+tunnel_word()
+{
+	local words='tunnel forward established|Tunnel forwarding failed'
+	err=$(grep -m 1 -oE "$words|tunnel device open failed" "$tmp/err")
 }
 # A key cannot be denied one, only all of them, by PermitTunnel no: the default.
 { cat "$tmp/sshd_config"; echo PermitTunnel yes; } > "$tmp/sshd_tunnel"

@@ -287,15 +287,6 @@ FAKE_SSH_HANG=1 timeout -k 5 60 "$wine" "$home/veeam-lock.exe" --job x --run y \
 victim=$!
 kill_at_end "$victim"
 hanging() { [ "$(ssh_processes | wc -l)" -ge 2 ]; }
-until_true()
-{
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.05
-	done
-}
 check 'ssh is at work' until_true 30 hanging
 pid=$(pgrep -P "$victim" | head -n 1)
 kill -KILL "${pid:-$victim}"
