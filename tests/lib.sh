@@ -185,3 +185,13 @@ await()
 			read -r -t 30 -u "$start_fd" line || return 1
 	done
 }
+
+# hold FILE: somebody has an flock(2) on it from now on: $holder; end it.
+# shellcheck disable=SC2034
+hold()
+{
+	[ -p "$tmp/never" ] || mkfifo "$tmp/never"
+	# Nobody ever opens the other side: it waits until it is ended.
+	start hold bash -c 'exec 9<> "$1" && flock 9 && echo held &&
+		exec cat "$2"' hold "$1" "$tmp/never" && holder=$pid
+}

@@ -28,18 +28,6 @@ settings()
 settings
 lock() { "$lock_program" --config "$config" "$@" < /dev/null 2> err; }
 
-# hold NAME: somebody holds that lock from now on: $hold_pid; end it.
-hold()
-{
-	(
-		exec 9<> "$locks/$1" && flock 9 && exec sleep 600
-	) &
-	hold_pid=$!
-	kill_at_end "$hold_pid"
-	until_true 10 held "$1"
-}
-held() { ! flock -n "$locks/$1" true; }
-
 # lock_start OPTION...: in the background: $lock_pid; lock_wait: $code, $err.
 lock_start()
 {
@@ -93,41 +81,56 @@ unlock --all
 # behind the copy, but not for longer than it waits for anything.
 lock --job nightly > out
 ticket c
-hold queue/00000000000000000007.c.0123456789abcdef
+hold "$locks/queue/00000000000000000007.c.0123456789abcdef"
 lock_start --job nightly
 check 'the lock of an earlier run is there: who waits for what is told' \
 	until_true 10 grep -q 'copy waits for a lock .* nightly has' out
 unlock --job nightly
-end "$hold_pid"
+end "$holder"
 lock_wait
 is "$code" 0 'and what helps: unlocked, copied, locked'
-hold queue/00000000000000000007.c.0123456789abcdef
+hold "$locks/queue/00000000000000000007.c.0123456789abcdef"
 lock --job nightly --wait 0 > out
 is "$?" 0 'nobody helps: it has its lock when its time is over'
 check 'nobody helps: for nobody copies' listed '.leases[0].job == "nightly" and
 	(.leases[0].forced | not) and .waiting[0].kind == "copy"'
 lock --job other --wait 0 > out
 unlike "$(cat out)" 'waits for a lock' 'another job: nothing of that'
-end "$hold_pid"
+end "$holder"
 unlock --all
 
 # --- told to end ----------------------------------------------------------------
 
-# It waits for the lock NAME in the kernel.
+# It waits for a lock in the kernel.
 blocked() { grep -q -- "-> FLOCK .* $lock_pid " /proc/locks; }
 
-hold copy
-copy_pid=$hold_pid
+# tell_to_end: once it has taken notice of that, and waits there again.
+tell_to_end()
+{
+	kill -TERM "$lock_pid"
+	until_true 20 has_noticed && until_true 20 blocked
+}
+has_noticed()
+{
+	# Who waits, and has no SIGTERM (the 15th bit) pending, has been in its
+	# handler, which writes to an eventfd; that is read when all is done
+	# that is to be done about it.
+	! grep -q '^S[ih][gd]Pnd:.*[4-7c-f]...$' "/proc/$lock_pid/status" &&
+		blocked && ! grep -qs '^eventfd-count: *[1-9a-f]' \
+		"/proc/$lock_pid/fdinfo/"*
+}
+
+hold "$locks/copy"
+copy=$holder
 lock_start --job gated --no-mail
 check 'told to end at the gate: it waits for a copy' until_true 10 \
 	listed '.waiting[0].name == "gated"'
-hold gate
+hold "$locks/gate"
 touch "$locks/queue/.wakes-it"
 rm "$locks/queue/.wakes-it"
 check 'told to end at the gate: it stands there' until_true 20 blocked
-kill -TERM "$lock_pid"
-sleep 1 # nothing tells that it has taken notice, and stands there again
-end "$hold_pid"
+check 'told to end at the gate: it stands there again' tell_to_end
+end "$holder"
 lock_wait
 is "$code" 143 'told to end at the gate: 143'
 like "$err" 'still running after' 'told to end at the gate: why'
@@ -137,13 +140,12 @@ check 'told to end at the gate: its job is entered' listed \
 unlock --all
 
 # Before it has a place.
-hold gate
+hold "$locks/gate"
 lock_start --job early --no-mail
 check 'told to end before it has a place: it stands there' \
 	until_true 20 blocked
-kill -TERM "$lock_pid"
-sleep 1 # nothing tells that it has taken notice, and stands there again
-end "$hold_pid"
+check 'told to end before it has a place: it stands there again' tell_to_end
+end "$holder"
 lock_wait
 is "$code" 143 'told to end before it has a place: 143'
 check 'told to end before it has a place: its job is entered' listed \
@@ -183,7 +185,7 @@ lock_wait
 is "$code" 75 'standard output is full: a refusal'
 like "$err" 'still running after' 'standard output is full: a refusal, why'
 unlock --all
-end "$copy_pid"
+end "$copy"
 lock_start_into --job full
 lock_wait
 is "$code" 0 'standard output is full: the job has the lock all the same'
@@ -193,14 +195,11 @@ check 'standard output is full: it has' listed '.leases[0].job == "full"'
 unlock --all
 
 # A pipe without a reader from the first; no outputs at all.
-{
-	trap '' PIPE
-	while echo 2> /dev/null; do sleep 0.01; done
-	lock --job dead
-	echo $? > code
-} | true
-code=$(cat code)
-is "$code" 0 'a pipe without a reader: 0'
+exec {pipe}> >(:)
+wait $!
+lock --job dead >&"$pipe"
+is "$?" 0 'a pipe without a reader: 0'
+exec {pipe}>&-
 "$lock_program" --config "$config" --job closed < /dev/null >&- 2>&-
 is "$?" 0 'closed outputs: 0'
 check 'closed outputs: it has the lock' listed \
@@ -221,7 +220,7 @@ if [ "${SAN:-}" = 1 ] || ! [ -e "$clock" ]; then
 	skip 'script-limit-minutes' 'needs libfaketime, and no sanitizers'
 else
 	settings 'script-limit-minutes = 2' 'wait-for-backup-minutes = 3'
-	hold copy
+	hold "$locks/copy"
 	began=$SECONDS
 	fast --job slow > out
 	is "$?" 1 'script-limit-minutes: 1'
@@ -257,7 +256,7 @@ else
 	fast --job own --wait 0 > out
 	is "$?" 75 '--wait 0: 75'
 	unlock --all
-	end "$hold_pid"
+	end "$holder"
 	settings
 fi
 finish

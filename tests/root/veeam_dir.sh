@@ -113,6 +113,13 @@ rm -rf "${locks:?}"/*
 
 # --- good -----------------------------------------------------------------------
 
+# It waits for news, and looks again by itself when 5 s are over.
+sleeps()
+{
+	grep -qs '^inotify' "/proc/$1/fdinfo/"* &&
+		grep -q '^State:.S' "/proc/$1/status"
+}
+
 # works WHAT: leases, a copy, waiting and being woken, and a death.
 works()
 {
@@ -124,25 +131,19 @@ works()
 	unlock --job one
 	asb
 	run_is_good "$d_dev" "$1: a copy"
-	(exec 9<> "$locks/copy" && flock 9 && exec sleep 600) &
-	holder=$!
-	kill_at_end "$holder"
-	until_true 10 eval '! flock -n "$locks/copy" true'
+	hold "$locks/copy"
 	"$lock_program" --config "$config" --job two > /dev/null 2>&1 &
 	waiter=$!
 	kill_at_end "$waiter"
 	check "$1: a job waits" until_true 10 listed '.waiting[0].name == "two"'
-	sleep 0.3 # so that it looks again not before 5 s are over
+	until_true 10 sleeps "$waiter"
 	began=$(date +%s%N)
 	end "$holder"
 	wait "$waiter"
 	is "$?" 0 "$1: it is let in"
 	check "$1: because it was woken" \
 		test $((($(date +%s%N) - began) / 1000000)) -lt 3000
-	(exec 9<> "$locks/copy" && flock 9 && exec sleep 600) &
-	holder=$!
-	kill_at_end "$holder"
-	until_true 10 eval '! flock -n "$locks/copy" true'
+	hold "$locks/copy"
 	"$lock_program" --config "$config" --job three > /dev/null 2>&1 &
 	waiter=$!
 	kill_at_end "$waiter"
