@@ -79,13 +79,20 @@ own_udev || skip_all 'no udevd can be started here'
 # disk_with UUID-OR-COMMAND: an image, attached: $dev.
 new_image() { img=$tmp/$1.img; rm -f "$img"; truncate -s 16M "$img"; }
 
+# trigger_uuid ACTION: as the kernel would tell it of $dev. (It prints the UUID.)
+trigger_uuid()
+{
+	"$udevadm" trigger --uuid --action="$1" "/sys/block/${dev#/dev/}" \
+		> /dev/null
+}
+
 # plugged: $img is attached as a disk is plugged in. (losetup
 # itself writes to the device, and udev tells of that, sooner or later.)
 plugged()
 {
 	attach "$img"
 	"$udevadm" settle --timeout=20
-	"$udevadm" trigger --uuid --action=add "/sys/block/${dev#/dev/}"
+	trigger_uuid add
 }
 
 what='a configured disk'
@@ -100,7 +107,7 @@ like "$(cat "/run/udev/data/b7:${dev#/dev/loop}")" 'G:systemd' \
 
 what='a change of the device'
 : > "$w/asked"
-"$udevadm" trigger --uuid --action=change "/sys/block/${dev#/dev/}"
+trigger_uuid change
 is "$(wants "$dev")" asbackup@6f6e6575-7569-4d64-8000-000000000001.service \
 	"$what: the unit stays wanted"
 is "$(wc -l < "$w/asked")" 1 "$what: asked once"
@@ -160,7 +167,7 @@ mv "$config" "$config.away"
 plugged
 is "$(wants "$dev")" '' "$what: nothing is wanted"
 mv "$config.away" "$config"
-"$udevadm" trigger --uuid --action=change "/sys/block/${dev#/dev/}"
+trigger_uuid change
 is "$(wants "$dev")" asbackup@6f6e6575-7569-4d64-8000-000000000001.service \
 	"$what: repaired, and no new rule is needed"
 detach "$dev"
