@@ -99,7 +99,7 @@ done
 is "$wrong" '' 'exit 0 to 250, and more is 250'
 like "$(cat "$tmp/status.253.out")" 'ended with 253; 250' 'which is said'
 for signal in TERM KILL SEGV PIPE INT; do
-	on_host -q -c "kill -$signal \$\$; sleep 5"
+	on_host -q -c "kill -$signal \$\$; exit 99"
 	is "$code" $((128 + $(kill -l $signal))) "killed by SIG$signal"
 done
 on_host -q -c 'nosuchcommand'
@@ -194,11 +194,12 @@ is "$code" 254 'a script that is not there'
 
 # --- what is seen -------------------------------------------------------------------
 
+mkfifo "$tmp/gate"
 cat > "$tmp/script" <<'END'
 echo up
-until [ -e "$FLAG" ]; do sleep 0.02; done
+read -r go < "$GATE"
 END
-"$vmexec" -q -F "$tmp/ssh_config" --env FLAG="$tmp/flag" \
+"$vmexec" -q -F "$tmp/ssh_config" --env GATE="$tmp/gate" \
 	--env PASSWORD=geheimnis h "$tmp/script" > "$tmp/out" 2> "$tmp/err" &
 pid=$!
 kill_at_end "$pid"
@@ -211,11 +212,11 @@ on_host -q --list
 unlike "$(out)$(said)" geheimnis 'nor does the list'
 is "$(grep -rl geheimnis $jobs)" '' 'nor any file of a job that runs'
 is "$(stat -c %a $jobs $jobs/* | sort -u)" 700 'whose files are its own'
-touch "$tmp/flag"
+echo go > "$tmp/gate"
 wait "$pid"
 is $? 0 'it ends'
 "$vmexec" -q -F "$tmp/ssh_config" h -c "# geheimnis
-	echo up; until [ -e $tmp/flag2 ]; do sleep 0.02; done" arg-geheim \
+	echo up; read -r go < $tmp/gate" arg-geheim \
 	> "$tmp/out" 2> "$tmp/err" &
 pid=$!
 kill_at_end "$pid"
@@ -225,7 +226,7 @@ seen=$(grep -l -a '[g]eheim' /proc/[0-9]*/cmdline 2> /dev/null |
 	tr '\0' ' ' < "$path" | grep -v '/script arg-geheim'
 done 2> /dev/null)
 is "$seen" '' "only the script's own process shows its arguments"
-touch "$tmp/flag2"
+echo go > "$tmp/gate"
 wait "$pid"
 is $? 0 'it ends'
 

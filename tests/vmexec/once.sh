@@ -7,16 +7,27 @@
 . "$(dirname "$0")/lib.sh"
 start_sshd
 
-# A script that says that it was started, and waits for $tmp/go.
+# A script that says that it was started, and waits while there is a gate.
 cat > "$tmp/script" <<END
 echo \$\$ >> $tmp/started
 echo "begin \$1"
 echo "problem" >&2
-until [ -e $tmp/go ]; do sleep 0.02; done
+[ ! -p $tmp/gate ] || read -r go < $tmp/gate
 echo "end"
 exit 5
 END
-again() { rm -f "$tmp/go" "$tmp/started" "$tmp"/[0-9]*.{out,err,code}; }
+again()
+{
+	rm -f "$tmp/gate" "$tmp/started" "$tmp"/[0-9]*.{out,err,code}
+	mkfifo "$tmp/gate"
+}
+# The gate opens: for the one that waits, and for who comes later.
+open_gate()
+{
+	check 'it waits to be told to go on' \
+		timeout 30 sh -c 'echo go > "$0"' "$tmp/gate"
+	rm "$tmp/gate"
+}
 started() { wc -l < "$tmp/started"; }
 
 # begin N OPTION...: a vmexec in the background, $pid.
@@ -48,7 +59,7 @@ for count in 2 8; do
 				"$(cat "$tmp/$i.err")"
 	done
 	is "$(started)" 1 "$count starts at the same time run it once"
-	touch "$tmp/go"
+	open_gate
 	wait "${pids[@]}"
 	is "$(cat "$tmp"/[0-9].code | tr '\n' ' ')" \
 		"$(printf '5 %.0s' $(seq $count))" 'all get its status'
@@ -59,12 +70,12 @@ for count in 2 8; do
 done
 
 again
-touch "$tmp/go"
+rm "$tmp/gate"
 on_host --job same -- "$tmp/script" anew
 is "$code $(started) $(head -n 1 "$tmp/out")" '5 1 begin anew' \
 	'a job of that name that has ended runs anew'
 again
-touch "$tmp/go"
+rm "$tmp/gate"
 for i in 0 1 2 3 4 5; do
 	begin $i --job same h "$tmp/script"
 	pids[i]=$pid
@@ -93,7 +104,7 @@ for j in sorted(json.load(open(sys.argv[1]))["jobs"], key=lambda j: j["id"]):
               j["bytes_err"], j["started"][:2])' "$tmp/out")" \
 	'other running None 7 8 20
 same ended 5 11 8 20' '--list --json'
-touch "$tmp/go"
+open_gate
 until_true 30 [ -e "$tmp/0.code" ] && until_true 30 [ -e "$tmp/1.code" ]
 is "$(cat "$tmp/0.code" "$tmp/1.code" | tr '\n' ' ')$(cmp "$tmp/0.out" "$tmp/1.out")" \
 	'5 5 ' 'both get all of it'
@@ -132,16 +143,16 @@ sleep 1000 &
 setsid sleep 1001 &
 env -i sleep 1002 &
 setsid env -i sleep 1003 &
-setsid sh -c 'trap "" TERM; echo up; while :; do sleep 0.1; done' &
+setsid sh -c 'trap "" TERM; echo up; exec sleep 1007' &
 (setsid env -i /bin/sh -c 'sleep 1004 & wait' &)
 setsid env -i /bin/sh -c 'setsid sleep 1005 & exec setsid sleep 1006' &
-until [ -e $tmp/go ]; do sleep 0.02; done
+wait
 END
 gone()
 {
-	! pgrep -f '^sleep 100[0-6]' > /dev/null && no_job_runs
+	! pgrep -f '^sleep 100[0-7]' > /dev/null && no_job_runs
 }
-show_sleeps() { pgrep -a -f '^sleep 100[0-6]'; show_jobs; }
+show_sleeps() { pgrep -a -f '^sleep 100[0-7]'; show_jobs; }
 again
 begin 0 --job tree h "$tmp/tree"
 until_true 30 says 0 up out
@@ -159,14 +170,14 @@ like "$(said)" 'had ended already' 'and is said'
 
 for kind in --timeout --idle-timeout; do
 	again
-	on_host $kind 1 -- "$tmp/tree"
+	on_host $kind 2 -- "$tmp/tree"
 	is "$code" 124 "$kind"
 	like "$(said)" 'ended' 'which is said'
 	is "$(tr '\n' ' ' < "$tmp/out")" 'up told ' 'with its last words'
 	if until_true 30 gone; then ok 'the whole tree is gone'; else
 		not_ok 'the whole tree is gone' "$(show_sleeps)"; fi
 done
-on_host --idle-timeout 2 -c 'i=0; while [ $i -lt 8 ]; do echo; sleep 0.4
+on_host --idle-timeout 3 -c 'i=0; while [ $i -lt 9 ]; do echo; sleep 0.4
 	i=$((i + 1)); done'
 is "$code" 0 'who prints is not idle'
 on_host -q --timeout 30 -c 'exit 4'
@@ -185,7 +196,7 @@ on_host --clean
 check 'but not what is old' [ ! -e $jobs/other ]
 on_host --clean --keep-days 0
 is "$(ls -A $jobs)" runs 'what runs stays'
-touch "$tmp/go"
+open_gate
 until_true 30 [ -e "$tmp/0.code" ]
 on_host --list
 like "$(out)" '^runs .* ended with 5' 'and ends'
