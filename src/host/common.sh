@@ -7,6 +7,8 @@ mask=$(umask)
 umask 077
 LC_ALL=C
 export LC_ALL
+# Each of them changes how many words "ls -ln" prints, or what a size is.
+unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE
 # Starting a program is what costs most here: the shell does what it can.
 while read -r key uid rest; do
 	[ "$key" != Uid: ] || break

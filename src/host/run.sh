@@ -3,6 +3,8 @@
 
 cd "$1" && mkdir run 2> /dev/null || exit 0
 umask 077
+# The script gets them again.
+unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE
 # Told to end, it still writes the result; what is ended is the script.
 trap : TERM INT
 method=$2
