@@ -2,11 +2,23 @@
 # Ends all processes of a job: DIRECTORY.  First TERM, after ten seconds KILL.
 
 cd "$1" && read -r nonce < meta || exit 1
-runner=0 tees=
+# A word that is no number: 0 is the session of every kernel thread.
+runner=none tees=
 [ ! -s pid ] || read -r runner began boot method tees < pid
 
+# /proc/PID/fd: is a pipe of the job among them?
+holds_pipe()
+{
+	for fd in "$1"/*; do
+		# shellcheck disable=SC3013 # not POSIX, but every shell has it
+		[ "$fd" -ef out.pipe ] || [ "$fd" -ef err.pipe ] && return
+	done
+	return 1
+}
+
 # /proc/PID/...: who has the mark in the environment, or, having removed that,
-# holds a pipe of the job.
+# holds a pipe of the job.  Names of files may have lines that read like those of
+# ls: they only hint, for looking at all descriptors may take for ever.
 find_marked()
 {
 	grep -l "VMEXEC_JOB=$nonce" /proc/[0-9]*/environ 2> /dev/null
@@ -21,8 +33,10 @@ find_marked()
 			grep -F -e /proc/ -e "${pipe##* -> }" |
 			while read -r line; do
 				case $line in
-				/proc/*) dir=$line ;;
-				*) printf '%s\n' "$dir" ;;
+				/proc/*) dir=${line%:} ;;
+				*"${pipe##* -> }"*)
+					! holds_pipe "$dir" || printf '%s\n' "$dir"
+					;;
 				esac
 			done
 	done
@@ -96,7 +110,7 @@ signal_all()
 if look_at "$runner" && [ "$since" = "$began" ]; then
 	tree=" $runner:$since "
 elif [ -d "/proc/$runner" ]; then
-	runner=0
+	runner=none
 fi
 uptime()
 {
