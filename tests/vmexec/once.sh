@@ -138,7 +138,7 @@ check 'and is gone' until_true 10 no_job_runs
 
 # tree: children that try to get away.
 cat > "$tmp/tree" <<END
-trap 'echo told; exit 3' TERM
+trap 'trap "" TERM; echo told; exit 3' TERM
 sleep 1000 &
 setsid sleep 1001 &
 env -i sleep 1002 &
