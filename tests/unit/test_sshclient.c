@@ -350,6 +350,26 @@ static void test_programs(void **state)
 	NEEDS_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+/* It hangs up then; libssh alone would go on waiting. */
+static void test_too_many_keys(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	sshd_stop();
+	sshd_start("MaxAuthTries 1");
+	init(&c);
+	c.keys[0] = sshd_file("other");
+	c.keys[1] = sshd_file("user");
+	assert_int_equal(log_in(&c), -EACCES);
+	assert_non_null(strstr(c.err.message, "Too many auth"));
+	assert_non_null(strstr(c.err.action, "IdentitiesOnly"));
+	done(&c);
+	sshd_stop();
+	sshd_start("");
+}
+
 	run(&c, "printf 'a\\000b\\r\\n'; printf err >&2");
 	assert_int_equal(c.end.status, 0);
 	assert_string_equal(c.end.signal, "");
@@ -731,3 +751,4 @@ int main(void)
 
 	return cmocka_run_group_tests_name("sshclient", tests, setup, teardown);
 }
+	        cmocka_unit_test(test_too_many_keys),

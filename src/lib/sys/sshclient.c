@@ -341,7 +341,9 @@ static int refuse_login(const struct sshclient *s, struct err *err)
 	err_action(err, "%s",
 	        _("Name the right key with -i, load it into ssh-agent, or "
 	          "append its public half to ~/.ssh/authorized_keys on the "
-	          "host; \"ssh -v\" tells which keys are tried."));
+	          "host; \"ssh -v\" tells which keys are tried. The host may "
+	          "also forbid it (AllowUsers, PermitRootLogin, a locked "
+	          "account): its own log tells."));
 	return -EACCES;
 }
 
@@ -407,8 +409,32 @@ static enum answer answer_of(int r)
 	case SSH_AUTH_DENIED:
 	case SSH_AUTH_PARTIAL:
 	case SSH_AUTH_INFO:
+/* What the host said when it hung up: "Too many authentication failures". */
+static const char *last_words(const struct sshclient *s)
+{
+	static const char mark[] = "Received SSH_MSG_DISCONNECT: ";
+	const char *words = sshclient_reason(s);
+
+	if (!str_starts(words, mark))
+		return NULL;
+	words += sizeof mark - 1; /* a number, a colon, the words */
+	return strchr(words, ':') ? strchr(words, ':') + 1 : words;
+}
+
 		return NO;
 	default:
+	const char *words = last_words(s);
+
+	if (words) {
+		err_set(err, -EACCES, _("%s refuses the login of %s: %s"),
+		        s->host, s->user, words);
+		err_action(err, "%s",
+		        _("When it takes too few tries: name the right key "
+		          "with -i and set \"IdentitiesOnly yes\" for the host "
+		          "in ~/.ssh/config, so that no other is shown to "
+		          "it."));
+		return -EACCES;
+	}
 		return BROKEN;
 	}
 }
@@ -536,7 +562,12 @@ static int logged_in(struct sshclient *s, struct err *err)
 static int pump_login(struct sshclient *s, struct err *err)
 {
 	for (;;) {
-		switch (login(s)) {
+		enum answer a = login(s);
+
+		/* libssh waits for an answer even of who has hung up. */
+		if (a == LATER && !ssh_is_connected(s->session))
+			a = BROKEN;
+		switch (a) {
 		case YES:
 			return logged_in(s, err);
 		case LATER:
