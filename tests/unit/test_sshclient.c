@@ -232,6 +232,50 @@ static void test_key_learnt(void **state)
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
+/* Although another line says that it is right. */
+static void test_key_revoked(void **state)
+{
+	_cleanup_free_ char *key = NULL;
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	sshd_know("known", "host");
+	key = scratch_read(sshd.dir, "known");
+	for (int i = 0; i < 6; i++) {
+		static const char *const hosts[] = {
+		        "*", "127.0.0.*,[127.0.0.1]:*", "elsewhere"};
+		_cleanup_free_ char *line = str_printf("%s@revoked %s %s%s",
+		        i < 3 ? key : "", hosts[i % 3], strchr(key, ' ') + 1,
+		        i < 3 ? "" : key);
+
+		init(&c);
+		scratch_write(sshd.dir, "known", line);
+		expect_key(&c, i % 3 == 2 ? SSHCLIENT_READY : -EKEYREJECTED,
+		        i % 3 == 2 ? NULL : "REVOKED");
+	}
+	init(&c);
+	sshd_know("second", "other");
+	_cleanup_free_ char *other = scratch_read(sshd.dir, "second");
+	_cleanup_free_ char *line =
+	        str_printf("%s@revoked * %s", key, strchr(other, ' ') + 1);
+
+	scratch_write(sshd.dir, "known", line);
+	expect_key(&c, SSHCLIENT_READY, NULL);
+	/* In the other file, and never learnt. */
+	init(&c);
+	_cleanup_free_ char *own =
+	        str_printf("@revoked * %s", strchr(key, ' ') + 1);
+
+	scratch_write(sshd.dir, "second", own);
+	c.known[1] = sshd_file("second");
+	expect_key(&c, -EKEYREJECTED, "REVOKED");
+	init(&c);
+	scratch_write(sshd.dir, "known", own);
+	c.options.accept_new = true;
+	expect_key(&c, -EKEYREJECTED, "REVOKED");
+}
+
 static void test_key_changed(void **state)
 {
 	struct client c;
@@ -306,6 +350,26 @@ static void test_login_refused(void **state)
 	done(&c);
 }
 
+/* It hangs up then; libssh alone would go on waiting. */
+static void test_too_many_keys(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEEDS_SSHD();
+	sshd_stop();
+	sshd_start("MaxAuthTries 1");
+	init(&c);
+	c.keys[0] = sshd_file("other");
+	c.keys[1] = sshd_file("user");
+	assert_int_equal(log_in(&c), -EACCES);
+	assert_non_null(strstr(c.err.message, "Too many auth"));
+	assert_non_null(strstr(c.err.action, "IdentitiesOnly"));
+	done(&c);
+	sshd_stop();
+	sshd_start("");
+}
+
 static void test_passphrase(void **state)
 {
 	_cleanup_free_ char *keys = NULL;
@@ -350,26 +414,6 @@ static void test_programs(void **state)
 	NEEDS_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
-/* It hangs up then; libssh alone would go on waiting. */
-static void test_too_many_keys(void **state)
-{
-	struct client c;
-
-	(void)state;
-	NEEDS_SSHD();
-	sshd_stop();
-	sshd_start("MaxAuthTries 1");
-	init(&c);
-	c.keys[0] = sshd_file("other");
-	c.keys[1] = sshd_file("user");
-	assert_int_equal(log_in(&c), -EACCES);
-	assert_non_null(strstr(c.err.message, "Too many auth"));
-	assert_non_null(strstr(c.err.action, "IdentitiesOnly"));
-	done(&c);
-	sshd_stop();
-	sshd_start("");
-}
-
 	run(&c, "printf 'a\\000b\\r\\n'; printf err >&2");
 	assert_int_equal(c.end.status, 0);
 	assert_string_equal(c.end.signal, "");
@@ -732,9 +776,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_key_unknown),
 	        cmocka_unit_test(test_key_learnt),
+	        cmocka_unit_test(test_key_revoked),
 	        cmocka_unit_test(test_key_changed),
 	        cmocka_unit_test(test_key_kind),
 	        cmocka_unit_test(test_login_refused),
+	        cmocka_unit_test(test_too_many_keys),
 	        cmocka_unit_test(test_passphrase),
 	        cmocka_unit_test(test_programs),
 	        cmocka_unit_test(test_one_at_a_time),
@@ -751,4 +797,3 @@ int main(void)
 
 	return cmocka_run_group_tests_name("sshclient", tests, setup, teardown);
 }
-	        cmocka_unit_test(test_too_many_keys),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libssh/libssh.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #define CIPHERS                                          \
 	"aes128-gcm@openssh.com,aes256-gcm@openssh.com," \
 	"chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr"
+#define SSH_PORT 22
 /* A person may mistype. */
 #define PASSWORDS_MAX 3
 
@@ -307,13 +309,84 @@ static int learn(struct sshclient *s, struct err *err)
 	return 0;
 }
 
+/* Does a line of known_hosts revoke this key for @host? */
+static bool line_revokes(const char *line, const char *host, ssh_key key)
+{
+	static const char mark[] = "@revoked";
+	struct ssh_knownhosts_entry *entry = NULL;
+	bool same;
+
+	if (!str_starts(line, mark))
+		return false;
+	line += sizeof mark - 1;
+	line += strspn(line, " \t");
+	if (ssh_known_hosts_parse_line(host, line, &entry) != SSH_OK)
+		return false;
+	same = ssh_key_cmp(entry->publickey, key, SSH_KEY_CMP_PUBLIC) == 0;
+	ssh_knownhosts_entry_free(entry);
+	return same;
+}
+
+static bool file_revokes(const char *path, const char *host, ssh_key key)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	while (f && (n = getline(&line, &size, f)) > 0) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (line_revokes(line, host, key))
+			return true;
+	}
+	return false;
+}
+
+/* libssh does not know the mark, and would take the key from another line.
+ * The file that says so, or NULL. */
+static const char *find_revoked(const struct sshclient *s)
+{
+	_cleanup_free_ char *host =
+	        s->port == SSH_PORT ? strdup(s->host)
+	                            : str_printf("[%s]:%u", s->host, s->port);
+	const char *found = NULL;
+	ssh_key key = NULL;
+
+	if (!host || ssh_get_server_publickey(s->session, &key) != SSH_OK)
+		return "?"; /* never accepted for want of memory */
+	for (size_t i = 0; !found && i < s->known_hosts.len; i++)
+		if (file_revokes(s->known_hosts.items[i], host, key))
+			found = s->known_hosts.items[i];
+	ssh_key_free(key);
+	return found;
+}
+
+static int refuse_revoked(
+        const struct sshclient *s, const char *file, struct err *err)
+{
+	err_set(err, -EKEYREJECTED,
+	        _("the host key of %s is REVOKED by %s: %s"), s->host, file,
+	        s->key);
+	err_meaning(err, "%s",
+	        _("Somebody else may have this key and play the host. Nothing "
+	          "was sent to it."));
+	err_action(err, "%s",
+	        _("Give the host a new key (ssh-keygen -A there, after the "
+	          "old files are removed)."));
+	return -EKEYREJECTED;
+}
+
 static int check_host_key(struct sshclient *s, struct err *err)
 {
+	const char *revoked;
 	int r = read_fingerprint(s);
 
 	if (r < 0)
 		return err_set(err, -EPROTO,
 		        _("%s shows no host key that can be read"), s->host);
+	revoked = find_revoked(s);
+	if (revoked)
+		return refuse_revoked(s, revoked, err);
 	switch (look_up(s)) {
 	case SSH_KNOWN_HOSTS_OK:
 		return 0;
@@ -334,8 +407,32 @@ static int check_host_key(struct sshclient *s, struct err *err)
 /* --- login ------------------------------------------------------------------
  */
 
+/* What the host said when it hung up: "Too many authentication failures". */
+static const char *last_words(const struct sshclient *s)
+{
+	static const char mark[] = "Received SSH_MSG_DISCONNECT: ";
+	const char *words = sshclient_reason(s);
+
+	if (!str_starts(words, mark))
+		return NULL;
+	words += sizeof mark - 1; /* a number, a colon, the words */
+	return strchr(words, ':') ? strchr(words, ':') + 1 : words;
+}
+
 static int refuse_login(const struct sshclient *s, struct err *err)
 {
+	const char *words = last_words(s);
+
+	if (words) {
+		err_set(err, -EACCES, _("%s refuses the login of %s: %s"),
+		        s->host, s->user, words);
+		err_action(err, "%s",
+		        _("When it takes too few tries: name the right key "
+		          "with -i and set \"IdentitiesOnly yes\" for the host "
+		          "in ~/.ssh/config, so that no other is shown to "
+		          "it."));
+		return -EACCES;
+	}
 	err_set(err, -EACCES, _("%s refuses the login of %s"), s->host,
 	        s->user);
 	err_action(err, "%s",
@@ -409,32 +506,8 @@ static enum answer answer_of(int r)
 	case SSH_AUTH_DENIED:
 	case SSH_AUTH_PARTIAL:
 	case SSH_AUTH_INFO:
-/* What the host said when it hung up: "Too many authentication failures". */
-static const char *last_words(const struct sshclient *s)
-{
-	static const char mark[] = "Received SSH_MSG_DISCONNECT: ";
-	const char *words = sshclient_reason(s);
-
-	if (!str_starts(words, mark))
-		return NULL;
-	words += sizeof mark - 1; /* a number, a colon, the words */
-	return strchr(words, ':') ? strchr(words, ':') + 1 : words;
-}
-
 		return NO;
 	default:
-	const char *words = last_words(s);
-
-	if (words) {
-		err_set(err, -EACCES, _("%s refuses the login of %s: %s"),
-		        s->host, s->user, words);
-		err_action(err, "%s",
-		        _("When it takes too few tries: name the right key "
-		          "with -i and set \"IdentitiesOnly yes\" for the host "
-		          "in ~/.ssh/config, so that no other is shown to "
-		          "it."));
-		return -EACCES;
-	}
 		return BROKEN;
 	}
 }
