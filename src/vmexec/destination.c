@@ -179,8 +179,10 @@ static int take(struct destination *d, const char *key, const char *value)
 		return set_port(d, value);
 	if (str_eq(key, "user"))
 		return sets(&d->user, value);
-	if (str_eq(key, "hostkeyalias"))
+	if (str_eq(key, "hostkeyalias")) {
+		d->known_port = SSH_PORT; /* known without a port */
 		return sets(&d->host, value);
+	}
 	if (str_eq(key, "identityfile"))
 		return add_path(&d->identities, value);
 	if (str_eq(key, "identitiesonly"))
@@ -320,8 +322,10 @@ int destination_find(struct destination *d, const struct destination_request *q,
 		          "openssh-client)"));
 	else
 		r = use_defaults(d);
-	if (r == 0 && !d->host)
+	if (r == 0 && !d->host) {
+		d->known_port = d->port;
 		r = sets(&d->host, d->address);
+	}
 	if (r == 0 && q->known_hosts) {
 		strv_done(&d->known_hosts);
 		d->known_hosts = STRV_INIT;

@@ -25,6 +25,7 @@ struct destination {
 	char *address; /* to connect to */
 	char *host;    /* as it stands in known_hosts */
 	unsigned port;
+	unsigned known_port; /* likewise as it stands in known_hosts */
 	char *user;
 	struct strv identities;
 	struct strv known_hosts;

@@ -19,7 +19,7 @@ static int act(const struct options *o, const struct destination *d,
 {
 	struct sshclient_options ssh = {
 	        .host = d->host,
-	        .port = d->port,
+	        .port = d->known_port,
 	        .user = d->user,
 	        .known_hosts = (const char *const *)d->known_hosts.items,
 	        .accept_new = o->accept_new,
