@@ -25,6 +25,7 @@ static const char *const default_known[] = {
 void destination_done(struct destination *d)
 {
 	free(d->name);
+	free(d->typed);
 	free(d->address);
 	free(d->host);
 	free(d->user);
@@ -119,6 +120,8 @@ static int parse(struct destination *d, const struct destination_request *q,
 		r = sets(&d->user, q->user);
 	if (r == 0 && q->port)
 		r = set_port(d, q->port);
+	if (r == 0)
+		r = sets(&d->typed, d->address);
 	if (r == -ENOMEM)
 		return err_nomem(err);
 	if (r < 0 || !is_host(d->address) || (d->user && !is_user(d->user)))
@@ -156,19 +159,77 @@ static int add_paths(struct strv *v, const char *paths)
 	return r;
 }
 
-static int set_proxy(
-        struct destination *d, const char *config, const char *jump)
+/* The proxy makes one of two. */
+static void add_percents(struct buf *b, const char *text)
 {
-	/* The jump host's own keys and settings are ssh's business. */
-	char *command = str_printf("exec ssh %s%s%s -W '[%s]:%u' '%s'",
-	        config ? "-F '" : "", config ? config : "", config ? "'" : "",
-	        d->address, d->port, jump);
+	for (; *text; text++) {
+		if (*text == '%')
+			buf_addc(b, '%');
+		buf_addc(b, *text);
+	}
+}
 
-	if (!command)
-		return -ENOMEM;
-	free(d->proxy);
-	d->proxy = command;
-	return 0;
+/* One word for the shell. There is no quote in it. */
+static void add_word(struct buf *b, const char *option, const char *text)
+{
+	buf_printf(b, "%s'", option);
+	add_percents(b, text);
+	buf_addc(b, '\'');
+}
+
+/* %n is the name as it was typed; the others are the proxy's. */
+static int set_command(struct destination *d, const char *value)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (; *value; value++) {
+		if (*value == '%' && value[1] == 'n') {
+			add_percents(&b, d->typed);
+			value++;
+			continue;
+		}
+		buf_addc(&b, *value);
+		if (*value == '%' && value[1] == '%')
+			buf_addc(&b, *++value);
+	}
+	return buf_failed(&b) ? -ENOMEM : sets(&d->proxy, b.data);
+}
+
+/* As ssh itself does it: the last one by -W, the others are its own jumps.
+ * Nobody can type there, for the terminal is not its own; what its keys and
+ * settings are is ssh's business. */
+static int set_jump(
+        struct destination *d, char *jump, const char *config, struct err *err)
+{
+	char *comma = strrchr(jump, ',');
+	struct destination_request q = {.text = comma ? comma + 1 : jump};
+	struct destination last = {.name = NULL};
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int r;
+
+	if (strchr(jump, '\'') || (config && strchr(config, '\'')))
+		return err_set(err, -EINVAL, "%s",
+		        _("a quote in ProxyJump or in the name of the "
+		          "configuration"));
+	r = parse(&last, &q, err);
+	if (r < 0)
+		goto out;
+	buf_adds(&b, "exec ssh -o BatchMode=yes");
+	if (config)
+		add_word(&b, " -F ", config);
+	if (last.user)
+		add_word(&b, " -l ", last.user);
+	if (last.port > 0)
+		buf_printf(&b, " -p %u", last.port);
+	if (comma) {
+		*comma = '\0';
+		add_word(&b, " -J ", jump);
+	}
+	add_word(&b, " -W '[%h]:%p' ", last.address);
+	r = buf_failed(&b) ? -ENOMEM : sets(&d->proxy, b.data);
+out:
+	destination_done(&last);
+	return r;
 }
 
 static int take(struct destination *d, const char *key, const char *value)
@@ -192,14 +253,14 @@ static int take(struct destination *d, const char *key, const char *value)
 	if (str_eq(key, "globalknownhostsfile"))
 		return add_paths(&d->known_global, value);
 	if (str_eq(key, "proxycommand") && !str_eq(value, "none"))
-		return sets(&d->proxy, value);
+		return set_command(d, value);
 	return 0;
 }
 
 static int read_answer(struct destination *d, char *answer, const char *config,
         struct err *err)
 {
-	const char *jump = NULL;
+	char *jump = NULL;
 	char *line, *rest = answer;
 	int r = 0;
 
@@ -217,13 +278,8 @@ static int read_answer(struct destination *d, char *answer, const char *config,
 	/* The user's come first: that is where a new key goes. */
 	for (size_t i = 0; r == 0 && i < d->known_global.len; i++)
 		r = strv_add(&d->known_hosts, d->known_global.items[i]);
-	if (r == 0 && jump) {
-		if (strchr(jump, '\'') || (config && strchr(config, '\'')))
-			return err_set(err, -EINVAL, "%s",
-			        _("a quote in ProxyJump or in the name of the "
-			          "configuration"));
-		r = set_proxy(d, config, jump);
-	}
+	if (r == 0 && jump)
+		r = set_jump(d, jump, config, err);
 	return r == -ENOMEM ? err_nomem(err) : r;
 }
 

@@ -22,6 +22,7 @@ struct destination_request {
 
 struct destination {
 	char *name;    /* as it was given, for messages */
+	char *typed;   /* the host in it */
 	char *address; /* to connect to */
 	char *host;    /* as it stands in known_hosts */
 	unsigned port;

@@ -11,6 +11,9 @@
 #include "i18n.h"
 #include "proc.h"
 #include "str.h"
+#include "util.h"
+
+#define MOMENT_MS 200
 
 struct proxy {
 	struct proc_program *program;
@@ -91,13 +94,33 @@ int proxy_start(struct proxy **ret, const char *command, const char *host,
 	return 0;
 }
 
+bool proxy_has_ended(struct proxy *p, struct err *err)
+{
+	struct proc_result res;
+	char how[200];
+
+	if (!p->program || !proc_await_end(p->program, MOMENT_MS))
+		return false;
+	proc_wait(TAKE_PTR(p->program), 1000, &res);
+	err_set(err, -ENOTCONN,
+	        _("the way to the host (ProxyJump or ProxyCommand) %s"),
+	        proc_describe(how, sizeof how, &res));
+	err_action(err, "%s",
+	        _("What it said stands above. It cannot ask for anything: a "
+	          "jump host's key must be known, and its own login must need "
+	          "neither password nor passphrase, or have ssh-agent."));
+	return true;
+}
+
 void proxy_free(struct proxy *p)
 {
 	struct proc_result res;
 
 	if (!p)
 		return;
-	proc_kill(p->program);
-	proc_wait(p->program, 1000, &res);
+	if (p->program) {
+		proc_kill(p->program);
+		proc_wait(p->program, 1000, &res);
+	}
 	free(p);
 }

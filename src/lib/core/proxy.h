@@ -6,6 +6,7 @@
 #ifndef CORE_PROXY_H
 #define CORE_PROXY_H
 
+#include <stdbool.h>
 #include "err.h"
 
 struct proxy;
@@ -20,6 +21,9 @@ struct proxy;
 int proxy_start(struct proxy **ret, const char *command, const char *host,
         unsigned port, const char *user, int *ret_fd,
         struct err *err) _must_check_;
+/* After the connection broke: true when that is because the command has ended,
+ * within a moment; @err says how then. */
+bool proxy_has_ended(struct proxy *p, struct err *err);
 /* Ends it. NULL is fine. */
 void proxy_free(struct proxy *p);
 

@@ -97,6 +97,9 @@ static void attempt_failed(struct remote *r, const struct err *err)
 {
 	struct err copy = *err;
 
+	/* Then the host itself has not said anything. */
+	if (r->proxy && (err->code == -ENOTCONN || err->code == -EPROTO))
+		(void)proxy_has_ended(r->proxy, &copy);
 	if (is_final(r, err->code) || r->attempts >= r->options.retries) {
 		give_up(r, &copy);
 		return;
