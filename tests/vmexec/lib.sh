@@ -63,8 +63,23 @@ own_file /etc/shadow
 sed 's/^root:[^:]*/root:*/' /etc/shadow > "$tmp/shadow"
 cat "$tmp/shadow" > /etc/shadow
 own_file /etc/passwd
-sed 's|^\(root:.*:\)[^:]*$|\1/bin/sh|' /etc/passwd > "$tmp/passwd"
-cat "$tmp/passwd" > /etc/passwd
+
+# new_user NAME [SHELL]: with the home directory $tmp/NAME.
+new_user()
+{
+	printf '%s:x:%s:65534::%s:%s\n' "$1" $((61000 + new_users++)) \
+		"$tmp/$1" "${2:-/bin/sh}" >> /etc/passwd
+	printf '%s:*:19000:0:99999:7:::\n' "$1" >> /etc/shadow
+	install -d -o "$1" -m 700 "$tmp/$1"
+}
+new_users=0
+
+# login_shell USER SHELL
+login_shell()
+{
+	sed "s|^\($1:.*:\)[^:]*\$|\1$2|" /etc/passwd > "$tmp/passwd"
+	cat "$tmp/passwd" > /etc/passwd
+}
 
 free_port()
 {
@@ -74,17 +89,26 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 
 new_key() { ssh-keygen -q -t ed25519 -N "${2:-}" -C "${1##*/}" -f "$1"; }
 
+login_shell root /bin/sh
+
 # --- the host -------------------------------------------------------------------
 
 listens() { ssh-keyscan -p "$1" -T 2 127.0.0.1; }
 
-# write_sshd_config NAME [LINE...]: lines come first, and so count.
+# write_sshd_config NAME [LINE...]: lines come first, and so count; but what
+# begins with Match comes last.
 write_sshd_config()
 {
-	local name=$1
+	local name=$1 line before='' behind=''
 	shift
+	for line; do
+		case $line in
+		Match*) behind+=$line$'\n' ;;
+		*) before+=$line$'\n' ;;
+		esac
+	done
 	{
-		[ $# = 0 ] || printf '%s\n' "$@"
+		printf '%s' "$before"
 		cat <<-END
 			ListenAddress 127.0.0.1
 			HostKey $tmp/host
@@ -98,6 +122,7 @@ write_sshd_config()
 			MaxSessions 200
 			LogLevel VERBOSE
 		END
+		printf '%s' "$behind"
 	} > "$tmp/$name.conf"
 }
 
@@ -134,6 +159,14 @@ start_sshd()
 	}
 	know "$port" > "$tmp/known"
 	write_ssh_config "$port" > "$tmp/ssh_config"
+}
+
+# sshd_with [LINE...]: another sshd instead, at the same port.
+sshd_with()
+{
+	end "$sshd"
+	write_sshd_config sshd "$@"
+	run_sshd sshd "$port"
 }
 
 # know PORT: a line for known_hosts.
