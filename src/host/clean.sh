@@ -6,7 +6,6 @@ clean()
 {
 	for job in "$base"/*/meta; do
 		cd "${job%/meta}" 2> /dev/null && is_mine . || continue
-		read -r first < meta
 		look
 		[ $state != running ] && [ $state != starting ] || continue
 		[ -n "$(find meta -mtime "+$keep_days")" ] ||

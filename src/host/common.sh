@@ -77,20 +77,43 @@ has_job()
 	is_mine "$base/$id"
 }
 
-# In a job's directory. Sets state: running, ended, rebooted, vanished, or starting.
+read_rc()
+{
+	rc='' rc_out=0 rc_err=0 when=- why=-
+	[ ! -s rc ] || read -r rc rc_out rc_err when why < rc
+	[ -n "$rc" ]
+}
+
+read_meta()
+{
+	first='' started=0 boot_then=
+	[ ! -s meta ] || {
+		read -r first
+		read -r started
+		read -r boot_then
+	} < meta
+}
+
+# In a job's directory. Sets state: running, ended, rebooted, vanished, or
+# starting.  A host that has lost power may have kept the names of files
+# without what was in them: such a job has no boot, and that is not this one.
 look()
 {
+	boot_then=
+	[ ! -s pid ] || read -r pid since_then boot_then method tees < pid
+	begun=$boot_then
+	[ -n "$begun" ] || read_meta
 	state=ended
-	[ -s rc ] && return
-	state=starting
-	[ -s pid ] && read -r pid since_then boot_then method tees < pid || return
+	read_rc && return
 	state=rebooted
 	[ "$boot_then" = "$boot" ] || return
+	state=starting
+	[ -n "$begun" ] || return
 	state=running
 	since_of "$pid" && [ "$since" = "$since_then" ] && return
 	# It may have ended between the two looks.
 	state=vanished
-	[ ! -s rc ] || state=ended
+	! read_rc || state=ended
 }
 
 # Only a place that is ours and takes some bytes.

@@ -62,21 +62,32 @@ sizes()
 	err_size=$5 out_size=${14}
 }
 
-cd "$base/$id" || fail gone
+# How much of a stream is sent in the end: size, recorded size, sent.  What is
+# not there any more is missing unless it was sent before.
+end_at()
 {
-	read -r first
-	read -r started
-	read -r boot_then
-} < meta
-exec 3< out 4< err || fail gone
-sizes
-[ "$out_from" -le "$out_size" ] && [ "$err_from" -le "$err_size" ] ||
-	fail shorter "$out_size" "$err_size"
-skip 3 "$out_from"
-skip 4 "$err_from"
+	end=$2
+	[ "$1" -ge "$end" ] && return
+	end=$1
+	[ "$3" -ge "$2" ] || missing=' lost'
+}
+
+cd "$base/$id" || fail gone
+read_meta
 how=adopted
 [ "$first" != "$nonce" ] || how=started
+exec 3< out 4< err || fail gone
+sizes
 look
+# Less than was sent: it has lost power.
+short=no
+[ "$out_from" -le "$out_size" ] && [ "$err_from" -le "$err_size" ] ||
+	short=yes
+case $short$state in
+yesstarting | yesrunning) fail shorter "$out_size" "$err_size" ;;
+esac
+[ "$out_from" -gt "$out_size" ] || skip 3 "$out_from"
+[ "$err_from" -gt "$err_size" ] || skip 4 "$err_from"
 printf 'S %s %s %s %s %s %s\n' "$how" "$state" "${method:-none}" "$started" \
 	"$boot" "$PWD"
 
@@ -84,17 +95,18 @@ step=0 quiet=0 starts=0 whole=no
 while :; do
 	look
 	sizes
+	missing=
 	if [ $state = ended ]; then
-		there_out=$out_size there_err=$err_size
-		read -r rc out_size err_size when why < rc
-		# After a power cut.
-		[ "$there_out" -ge "$out_size" ] &&
-			[ "$there_err" -ge "$err_size" ] ||
-			fail shorter "$there_out" "$there_err"
-		# A child that goes on writing may have been heard beyond that.
-		[ "$out_from" -le "$out_size" ] || out_size=$out_from
-		[ "$err_from" -le "$err_size" ] || err_size=$err_from
+		# What was written after its end is not the script's.
+		end_at "$out_size" "$rc_out" "$out_from"
+		out_size=$end
+		end_at "$err_size" "$rc_err" "$err_from"
+		err_size=$end
 	fi
+	# A child that goes on writing may have been heard beyond that, or what
+	# was heard has been lost here.
+	[ "$out_from" -le "$out_size" ] || out_size=$out_from
+	[ "$err_from" -le "$err_size" ] || err_size=$err_from
 	sent=$out_from,$err_from
 	send O 3 "$out_from" "$out_size"
 	send E 4 "$err_from" "$err_size"
@@ -104,7 +116,7 @@ while :; do
 	case $state in
 	ended)
 		printf 'X %s %s %s %s %s\n' "$rc" "$out_size" "$err_size" \
-			"$when" "$why"
+			"$when" "$why$missing"
 		exit 0
 		;;
 	rebooted | vanished)

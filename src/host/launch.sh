@@ -55,6 +55,8 @@ cd "$base/$id" || fail gone
 case $PWD in
 *\'*) fail nobase "$PWD" ;;
 esac
-if [ ! -d run ] && [ ! -s rc ]; then
+look
+# One that the host has forgotten to have begun must not begin again.
+if [ ! -d run ] && [ $state = starting ]; then
 	launch || fail method "$method"
 fi

@@ -138,3 +138,5 @@ set -- 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 printf '%s %s %s %s %s\n' "$rc" "${14}" "$5" "$(date +%s)" "$why" 1<> rc.new
 mv rc.new rc
 [ ! -e env ] || rm -f env
+# Whatever happens to the host now; nobody waits for it.
+exec sync out err rc . 2> /dev/null

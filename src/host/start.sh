@@ -54,14 +54,15 @@ wait_for_other()
 # may, and the directory cannot be another one meanwhile, for we are in it.
 put_aside()
 {
-	cd "$base/$id" && read -r first < meta || return 0
+	cd "$base/$id" || return 0
+	read_meta
 	look
 	case $state in
 	running | starting) return 0 ;;
 	esac
 	[ "$again" = yes ] && [ "$first" != "$nonce" ] || return 0
 	mkdir aside 2> /dev/null || wait_for_other || return 0
-	mv "$base/$id" "$base/$id.$first" || fail aside "$base/$id"
+	mv "$base/$id" "$base/$id.${first:-$nonce}" || fail aside "$base/$id"
 	cd "$base" || exit 1
 }
 

@@ -144,8 +144,8 @@ void tell_end(const char *job, const struct job_result *result, int exitcode)
 
 	if (!as_json) {
 		if (result->incomplete)
-			log_warn(_("%s: the disk of the host was full: output "
-			           "is missing"),
+			log_warn(_("%s: the disk of the host was full, or it "
+			           "has lost power: output is missing"),
 			        host_name);
 		if (result->why.code != 0) {
 			struct err e = result->why;

@@ -11,7 +11,8 @@
  *	E OFFSET LENGTH             of standard error
  *	H OUT ERR                   alive; so much is there
  *	X STATUS OUT ERR WHEN WHY   the job has ended; "lost" behind it: not
- *	                            all of its output found room on the disk
+ *	                            all of its output found room on the disk,
+ *	                            or it went with the power
  *	G STATE OUT ERR             it is gone without a result
  *	F CODE TEXT                 the request failed
  *	J NAME STATE ...            a job, in a list
