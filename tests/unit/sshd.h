@@ -5,6 +5,10 @@
  *
  * Its directory has: host, host_rsa, user, other, locked (passphrase "secret")
  * and their .pub, authorized_keys, sshd_config.  Include it behind cmocka.h.
+ *
+ *	sshd_prepare("name") and sshd_start("")   in the group's set-up
+ *	NEED_SSHD(); ... sshd_login_init(&c)     in each case
+ *	sshd_tear_down                            is the group's
  */
 #ifndef TESTS_SSHD_H
 #define TESTS_SSHD_H
@@ -28,6 +32,7 @@
 #include "path.h"
 #include "proc.h"
 #include "str.h"
+#include "sys/sshclient.h"
 #include "own_mounts.h"
 #include "scratch.h"
 
@@ -35,7 +40,14 @@ static struct {
 	char dir[SCRATCH_PATH];
 	unsigned port;
 	struct proc_program *program;
+	bool is_there;
 } sshd;
+
+#define NEED_SSHD()                 \
+	do {                        \
+		if (!sshd.is_there) \
+			skip();     \
+	} while (0)
 
 static const char *sshd_file(const char *name)
 {
@@ -110,6 +122,7 @@ _unused_ static bool sshd_prepare(const char *name)
 	keys = scratch_read(sshd.dir, "user.pub");
 	scratch_write(sshd.dir, "authorized_keys", keys);
 	free(keys);
+	sshd.is_there = true;
 	return true;
 }
 
@@ -185,6 +198,18 @@ _unused_ static void sshd_stop(void)
 	sshd.program = NULL;
 }
 
+/* Writes into @file, in the server's directory, that it has the key @name. */
+static void sshd_know(const char *file, const char *name)
+{
+	_cleanup_free_ char *pub = str_printf("%s.pub", name);
+	_cleanup_free_ char *key = scratch_read(sshd.dir, pub);
+	_cleanup_free_ char *line =
+	        str_printf("[127.0.0.1]:%u %s", sshd.port, key);
+
+	assert_non_null(line);
+	scratch_write(sshd.dir, file, line);
+}
+
 /* @extra: lines of sshd_config(5).  On the port of before, if there was one. */
 _unused_ static void sshd_start(const char *extra)
 {
@@ -244,22 +269,35 @@ _unused_ static void sshd_kill_sessions(void)
 	(void)closedir(d);
 }
 
-/* Writes into @file, in the server's directory, that it has the key @name. */
-_unused_ static void sshd_know(const char *file, const char *name)
+_unused_ static int sshd_tear_down(void **state)
 {
-	_cleanup_free_ char *pub = str_printf("%s.pub", name);
-	_cleanup_free_ char *key = scratch_read(sshd.dir, pub);
-	_cleanup_free_ char *line =
-	        str_printf("[127.0.0.1]:%u %s", sshd.port, key);
-
-	assert_non_null(line);
-	scratch_write(sshd.dir, file, line);
-}
-
-_unused_ static void sshd_done(void)
-{
+	(void)state;
 	sshd_stop();
 	scratch_remove(sshd.dir);
+	return 0;
+}
+
+/* Knows the server ("known") and has the right key ("user"). */
+struct sshd_login {
+	struct sshclient_options options;
+	const char *known[3];
+	const char *keys[3];
+	char paths[2][2 * SCRATCH_PATH];
+};
+
+_unused_ static void sshd_login_init(struct sshd_login *c)
+{
+	sshd_know("known", "host");
+	(void)str_copy(c->paths[0], sizeof c->paths[0], sshd_file("known"));
+	(void)str_copy(c->paths[1], sizeof c->paths[1], sshd_file("user"));
+	c->known[0] = c->paths[0];
+	c->keys[0] = c->paths[1];
+	c->known[1] = c->keys[1] = NULL;
+	c->options = (struct sshclient_options){.host = "127.0.0.1",
+	        .port = sshd.port,
+	        .user = sshd_user(),
+	        .known_hosts = c->known,
+	        .identities = c->keys};
 }
 
 _unused_ static int sshd_count_fds(void)

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* timeout: 240 */
-/*
- * The real sshd, and behind it a script that plays the host: it reads which
- * request comes ($kind: start, follow, cancel) and the how-manieth connection
- * it is ($n), and then does what DIR/act says.
- */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,34 +11,7 @@
 
 #include "loop.h"
 #include "core/job.h"
-#include "core/remote.h"
-#include "sys/sshclient.h"
-#include "sshd.h"
-
-#define LIMIT_MS 30000
-
-static const char host[] =
-        "#!/bin/sh\n"
-        "cd \"${0%/*}\"\n"
-        "nonce=$(printf '%s' \"$SSH_ORIGINAL_COMMAND\" |\n"
-        "	grep -o '#[0-9a-f]\\{32\\}' | head -n 1)\n"
-        "nonce=${nonce#?}\n"
-        "read -r n < n\n"
-        "n=$((n + 1))\n"
-        "echo $n > n\n"
-        "kind=follow\n"
-        "while IFS= read -r line; do\n"
-        "	case $line in\n"
-        "	\"#$nonce\") break ;;\n"
-        "	runner=*) kind=start ;;\n"
-        "	out_from=[0-9]*) out_from=${line#*=} ;;\n"
-        "	*': > cancel'*) kind=cancel ;;\n"
-        "	esac\n"
-        "done\n"
-        "echo \"$kind $out_from\" >> requests\n"
-        "hello() { printf 'vmexec %s boot/1\\n' \"$nonce\"; }\n"
-        "said() { printf 'S %s running setsid 7 boot/1 /x\\n' $1; }\n"
-        ". ./act\n";
+#include "jobhost.h"
 
 /* A job, and what was heard of it. */
 struct run {
@@ -51,10 +19,7 @@ struct run {
 	struct job *job;
 	struct job_spec spec;
 	struct jobtext_start start;
-	struct remote_options remote;
-	struct sshclient_options ssh;
-	const char *known[2];
-	const char *keys[2];
+	struct jobhost_line line;
 	struct job_result result;
 	struct buf out[2];
 	int events[JOB_CANCELLING + 1];
@@ -63,8 +28,6 @@ struct run {
 	int pause_ms;  /* after the first data */
 	int64_t resume_at_ms;
 };
-
-static bool have_sshd;
 
 static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
 {
@@ -105,27 +68,14 @@ static void init(struct run *r, const char *act)
 	*r = (struct run){.loop = LOOP_INIT,
 	        .out = {BUF_INIT, BUF_INIT},
 	        .cancel_at = -1};
-	r->known[0] = sshd_file("known");
-	r->keys[0] = sshd_file("user");
-	r->ssh = (struct sshclient_options){.host = "127.0.0.1",
-	        .port = sshd.port,
-	        .user = sshd_user(),
-	        .known_hosts = r->known,
-	        .identities = r->keys};
-	r->remote = (struct remote_options){.address = "127.0.0.1",
-	        .port = sshd.port,
-	        .ssh = &r->ssh,
-	        .connect_timeout_ms = 20000,
-	        .delay_ms = 50};
+	jobhost_line_init(&r->line);
 	r->start = (struct jobtext_start){.id = "j"};
-	r->spec = (struct job_spec){.remote = &r->remote,
+	r->spec = (struct job_spec){.remote = &r->line.remote,
 	        .start = &r->start,
 	        .script = "",
 	        .silence_ms = 20000,
 	        .retries = 3};
-	scratch_write(sshd.dir, "n", "0\n");
-	scratch_write(sshd.dir, "requests", "");
-	scratch_write(sshd.dir, "act", act);
+	jobhost_acts(act);
 }
 
 static void go(struct run *r)
@@ -134,7 +84,7 @@ static void go(struct run *r)
 	        .on_event = on_event,
 	        .on_end = on_end,
 	        .arg = r};
-	int64_t end = clock_mono_ms() + LIMIT_MS;
+	int64_t end = clock_mono_ms() + JOBHOST_LIMIT_MS;
 	struct err err = ERR_INIT;
 
 	assert_int_equal(job_start(&r->job, &r->loop, &r->spec, &h, &err), 0);
@@ -174,18 +124,12 @@ static void done(struct run *r, const char *requests)
 	buf_done(&r->out[1]);
 }
 
-#define NEEDS_SSHD()            \
-	do {                    \
-		if (!have_sshd) \
-			skip(); \
-	} while (0)
-
 static void test_simple(void **state)
 {
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&r, "echo noise; hello; said started\n"
 	         "printf 'O 0 3\\nabcE 0 2\\nde'; echo X 3 3 2 9 exit\n");
 	go(&r);
@@ -210,7 +154,7 @@ static void test_torn(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	/* In the middle of a frame, of a line, and before anything. */
 	init(&r, "case $n in\n"
 	         "1) hello; said started; printf 'O 0 6\\nabc' ;;\n"
@@ -232,7 +176,7 @@ static void test_torn_start(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&r, "hello; [ $n != 1 ] || exit 1\n"
 	         "said started; echo X 0 0 0 9 exit\n");
 	go(&r);
@@ -246,7 +190,7 @@ static void test_gives_up(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&r, "hello; said started\n");
 	r.spec.retries = 2;
 	go(&r);
@@ -267,9 +211,9 @@ static void test_silence(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&r, "hello; said started\n"
-	         "[ $n != 1 ] || exec sleep 60\n"
+	         "[ $n != 1 ] || hang\n"
 	         "echo X 0 0 0 9 exit\n");
 	r.spec.silence_ms = 1000;
 	go(&r);
@@ -283,7 +227,7 @@ static void test_idle(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&r, "hello\n"
 	         "case $kind in\n"
 	         "start) said started; while :; do echo H 0 0 || exit\n"
@@ -305,7 +249,7 @@ static void test_not_idle(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&r, "[ $n != 2 ] || sleep 2\n"
 	         "hello; said started; [ $n != 1 ] || exit 1\n"
 	         "printf 'O 0 1\\nx'; echo X 0 1 0 9 exit\n");
@@ -334,14 +278,14 @@ static void test_cancel(void **state)
 	static const char act[] =
 	        "hello\n"
 	        "case $kind in\n"
-	        "start) said started; exec sleep 60 ;;\n"
+	        "start) said started; hang ;;\n"
 	        "cancel) echo Z running ;;\n"
 	        "follow) said adopted; echo X 143 0 0 9 cancelled ;;\n"
 	        "esac\n";
 	static const int when[] = {JOB_CONNECTED, JOB_STARTED};
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	for (size_t i = 0; i < ARRAY_SIZE(when); i++) {
 		struct run r;
 
@@ -363,7 +307,7 @@ static void test_long_script(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	assert_non_null(script);
 	memset(script, 's', size);
 	init(&r, "hello\n"
@@ -412,7 +356,7 @@ static void test_words(void **state)
 	};
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct run r;
 
@@ -432,38 +376,15 @@ static void test_unreachable(void **state)
 	struct run r;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&r, "");
-	r.remote.port = sshd_free_port();
-	r.remote.retries = 2;
+	r.line.remote.port = sshd_free_port();
+	r.line.remote.retries = 2;
 	go(&r);
 	expect_kind(&r, JOB_UNREACHABLE, -1);
 	assert_int_equal(r.events[JOB_RETRY], 2);
 	assert_int_equal(r.result.why.code, -ECONNREFUSED);
 	done(&r, "");
-}
-
-static int setup(void **state)
-{
-	_cleanup_free_ char *extra = NULL;
-
-	(void)state;
-	have_sshd = sshd_prepare("job");
-	if (!have_sshd)
-		return 0;
-	scratch_write(sshd.dir, "host.sh", host);
-	(void)chmod(sshd_file("host.sh"), 0700);
-	extra = str_printf("ForceCommand %s", sshd_file("host.sh"));
-	sshd_start(extra);
-	sshd_know("known", "host");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sshd_done();
-	return 0;
 }
 
 int main(void)
@@ -482,5 +403,6 @@ int main(void)
 	        cmocka_unit_test(test_unreachable),
 	};
 
-	return cmocka_run_group_tests_name("job", tests, setup, teardown);
+	return cmocka_run_group_tests_name(
+	        "job", tests, jobhost_set_up, jobhost_tear_down);
 }

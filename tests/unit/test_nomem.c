@@ -15,12 +15,9 @@
 
 #include "loop.h"
 #include "core/job.h"
-#include "core/remote.h"
-#include "sys/sshclient.h"
-#include "sshd.h"
+#include "jobhost.h"
 
 #define NONCE "0123456789abcdef0123456789abcdef"
-#define LIMIT_MS 30000
 
 static int left; /* allocations until one fails; 0 = none will */
 static bool fired;
@@ -150,8 +147,6 @@ struct run {
 	int ends;
 };
 
-static bool have_sshd;
-
 static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
 {
 	(void)is_stderr;
@@ -174,32 +169,24 @@ static void on_end(const struct job_result *result, void *arg)
 /* The @n-th allocation fails; false: there were not so many. */
 static bool run(struct run *r, unsigned port, int n)
 {
-	const char *known[] = {sshd_file("known"), NULL};
-	const char *keys[] = {sshd_file("user"), NULL};
-	struct sshclient_options ssh = {.host = "127.0.0.1",
-	        .port = sshd.port,
-	        .user = sshd_user(),
-	        .known_hosts = known,
-	        .identities = keys};
-	struct remote_options remote = {.address = "127.0.0.1",
-	        .port = port,
-	        .ssh = &ssh,
-	        .connect_timeout_ms = 20000,
-	        .delay_ms = 10,
-	        .retries = 1};
+	struct jobhost_line line;
 	struct jobtext_start start = {.id = "j"};
-	struct job_spec spec = {.remote = &remote,
+	struct job_spec spec = {.remote = &line.remote,
 	        .start = &start,
 	        .script = "",
 	        .silence_ms = 20000};
 	struct job_handlers h = {
 	        .on_data = on_data, .on_end = on_end, .arg = r};
-	int64_t end = clock_mono_ms() + LIMIT_MS;
+	int64_t end = clock_mono_ms() + JOBHOST_LIMIT_MS;
 	struct loop loop = LOOP_INIT;
 	struct err err = ERR_INIT;
 	int e, step = 0;
 
 	*r = (struct run){.job = NULL};
+	jobhost_line_init(&line);
+	line.remote.port = port;
+	line.remote.delay_ms = 10;
+	line.remote.retries = 1;
 	fired = false;
 	left = n;
 	e = job_start(&r->job, &loop, &spec, &h, &err);
@@ -226,8 +213,7 @@ static void test_refused(void **state)
 	struct run r;
 
 	(void)state;
-	if (!have_sshd)
-		skip();
+	NEED_SSHD();
 	port = sshd_free_port();
 	while (run(&r, port, ++n))
 		assert_true(r.ends == 0 || r.result.kind == JOB_UNREACHABLE);
@@ -241,45 +227,16 @@ static void test_reached(void **state)
 	struct run r;
 
 	(void)state;
-	if (!have_sshd)
-		skip();
+	NEED_SSHD();
+	jobhost_acts("hello; said started\n"
+	             "printf 'O 0 3\\nabcX 0 3 0 9 exit\\n'\n"
+	             "cat > /dev/null\n");
 	while (run(&r, sshd.port, ++n))
 		continue;
 	assert_int_equal(r.ends, 1);
 	assert_int_equal(r.result.kind, JOB_EXITED);
 	assert_int_equal(r.result.out, 3);
 	assert_true(n > 20);
-}
-
-static int setup(void **state)
-{
-	static const char host[] =
-	        "#!/bin/sh\n"
-	        "nonce=$(printf '%s' \"$SSH_ORIGINAL_COMMAND\" |\n"
-	        "	grep -o '#[0-9a-f]\\{32\\}' | head -n 1)\n"
-	        "printf 'vmexec %s boot\\n' \"${nonce#?}\"\n"
-	        "echo S started running setsid 7 boot /x\n"
-	        "printf 'O 0 3\\nabcX 0 3 0 9 exit\\n'\n"
-	        "cat > /dev/null\n";
-	_cleanup_free_ char *extra = NULL;
-
-	(void)state;
-	have_sshd = sshd_prepare("nomem");
-	if (!have_sshd)
-		return 0;
-	scratch_write(sshd.dir, "host.sh", host);
-	(void)chmod(sshd_file("host.sh"), 0700);
-	extra = str_printf("ForceCommand %s", sshd_file("host.sh"));
-	sshd_start(extra);
-	sshd_know("known", "host");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sshd_done();
-	return 0;
 }
 
 int main(void)
@@ -290,5 +247,6 @@ int main(void)
 	        cmocka_unit_test(test_reached),
 	};
 
-	return cmocka_run_group_tests_name("nomem", tests, setup, teardown);
+	return cmocka_run_group_tests_name(
+	        "nomem", tests, jobhost_set_up, jobhost_tear_down);
 }

@@ -36,9 +36,7 @@ struct host {
 	struct loop loop;
 	struct remote *remote;
 	struct remote_options options;
-	struct sshclient_options ssh;
-	const char *known[2];
-	const char *keys[2];
+	struct sshd_login login;
 	const char *command; /* run when it is up */
 	struct err err;      /* of the last on_failed, on_lost, on_retry */
 	struct buf out;
@@ -49,8 +47,6 @@ struct host {
 	enum act act;
 	bool in_connect; /* remote_connect() is on the stack */
 };
-
-static bool have_sshd;
 
 /* Every handler begins here. */
 static void called(struct host *h, enum handler which)
@@ -144,16 +140,10 @@ static void on_retry(const struct err *err, int delay_ms, void *arg)
 static void init(struct host *h, unsigned port)
 {
 	*h = (struct host){.loop = LOOP_INIT, .err = ERR_INIT, .out = BUF_INIT};
-	h->known[0] = sshd_file("known");
-	h->keys[0] = sshd_file("user");
-	h->ssh = (struct sshclient_options){.host = "127.0.0.1",
-	        .port = sshd.port,
-	        .user = sshd_user(),
-	        .known_hosts = h->known,
-	        .identities = h->keys};
+	sshd_login_init(&h->login);
 	h->options = (struct remote_options){.address = "127.0.0.1",
 	        .port = port,
-	        .ssh = &h->ssh,
+	        .ssh = &h->login.options,
 	        .connect_timeout_ms = 20000,
 	        .delay_ms = 50};
 }
@@ -199,18 +189,12 @@ static void done(struct host *h)
 	buf_done(&h->out);
 }
 
-#define NEEDS_SSHD()            \
-	do {                    \
-		if (!have_sshd) \
-			skip(); \
-	} while (0)
-
 static void test_up_and_lost(void **state)
 {
 	struct host h;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&h, sshd.port);
 	h.command = "echo here; exec sleep 1000";
 	begin(&h);
@@ -238,7 +222,7 @@ static void test_retries(void **state)
 	struct host h;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&h, sshd_free_port());
 	h.options.retries = 3;
 	begin(&h);
@@ -258,7 +242,7 @@ static void test_comes_back(void **state)
 	struct host h;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	sshd_stop();
 	init(&h, sshd.port);
 	h.options.retries = 200;
@@ -276,10 +260,10 @@ static void test_final(void **state)
 	struct host h;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&h, sshd.port);
 	h.options.retries = 3;
-	h.known[0] = sshd_file("nowhere");
+	h.login.known[0] = sshd_file("nowhere");
 	begin(&h);
 	await(&h, ON_FAILED, 1);
 	assert_int_equal(h.err.code, -EKEYREJECTED);
@@ -287,7 +271,7 @@ static void test_final(void **state)
 	done(&h);
 	init(&h, sshd.port);
 	h.options.retries = 3;
-	h.keys[0] = sshd_file("other");
+	h.login.keys[0] = sshd_file("other");
 	begin(&h);
 	await(&h, ON_FAILED, 1);
 	assert_int_equal(h.err.code, -EACCES);
@@ -301,7 +285,7 @@ static void test_login_limit(void **state)
 	static const char *const says[] = {"", "SSH-2.0-x\r\n"};
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	for (size_t i = 0; i < ARRAY_SIZE(says); i++) {
 		struct host h;
 		unsigned port;
@@ -381,7 +365,7 @@ static void try_in_handlers(const char *proxy)
 static void test_in_handlers(void **state)
 {
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	try_in_handlers(NULL);
 }
 
@@ -392,7 +376,7 @@ static void test_proxy(void **state)
 	struct host h;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&h, sshd.port);
 	h.options.proxy = proxy;
 	h.command = "echo through";
@@ -417,7 +401,7 @@ static void test_proxy_words(void **state)
 	struct host h;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&h, 4711);
 	h.options.proxy = proxy;
 	begin(&h);
@@ -447,7 +431,7 @@ static void test_resume(void **state)
 	struct host h;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&h, sshd.port);
 	handlers.arg = &h;
 	begin(&h);
@@ -474,7 +458,7 @@ static void test_descriptors(void **state)
 	int before = 0;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	for (int i = -3; i < 60; i++) {
 		if (i == 0)
 			before = sshd_count_fds();
@@ -493,18 +477,8 @@ static void test_descriptors(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	have_sshd = sshd_prepare("remote");
-	if (have_sshd) {
+	if (sshd_prepare("remote"))
 		sshd_start("");
-		sshd_know("known", "host");
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sshd_done();
 	return 0;
 }
 
@@ -523,5 +497,6 @@ int main(void)
 	        cmocka_unit_test(test_descriptors),
 	};
 
-	return cmocka_run_group_tests_name("remote", tests, setup, teardown);
+	return cmocka_run_group_tests_name(
+	        "remote", tests, setup, sshd_tear_down);
 }

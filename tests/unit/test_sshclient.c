@@ -18,9 +18,7 @@
 
 /* A connection, and what came of it. */
 struct client {
-	struct sshclient_options options;
-	const char *known[3];
-	const char *keys[3];
+	struct sshd_login login;
 	struct sshclient *s;
 	int r; /* of the last sshclient_pump() */
 	struct err err;
@@ -38,7 +36,6 @@ struct client {
 	const char *answer;
 };
 
-static bool have_sshd;
 static int said_fd = -1; /* standard error while sshclient_pump() is called */
 
 static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
@@ -95,19 +92,14 @@ static char *on_ask(enum sshclient_question what, const char *text, void *arg)
 static void init(struct client *c)
 {
 	*c = (struct client){.err = ERR_INIT, .out = {BUF_INIT, BUF_INIT}};
-	sshd_know("known", "host");
-	c->known[0] = sshd_file("known");
-	c->keys[0] = sshd_file("user");
-	c->options = (struct sshclient_options){
-	        .host = "127.0.0.1", .port = sshd.port, .user = sshd_user()};
+	sshd_login_init(&c->login);
 }
 
 static void open_fd(struct client *c, int fd)
 {
-	c->options.known_hosts = c->known;
-	c->options.identities = c->keys;
 	assert_true(fd >= 0);
-	assert_int_equal(sshclient_open(&c->s, &c->options, fd, &c->err), 0);
+	assert_int_equal(
+	        sshclient_open(&c->s, &c->login.options, fd, &c->err), 0);
 	c->r = SSHCLIENT_CONNECTING;
 }
 
@@ -176,12 +168,6 @@ static void done(struct client *c)
 	buf_done(&c->out[1]);
 }
 
-#define NEEDS_SSHD()            \
-	do {                    \
-		if (!have_sshd) \
-			skip(); \
-	} while (0)
-
 /* --- the host's key ---------------------------------------------------------
  */
 
@@ -198,17 +184,17 @@ static void test_key_unknown(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
 	scratch_write(sshd.dir, "known", "");
 	expect_key(&c, -EKEYREJECTED, "SHA256:");
 	/* Nothing was learnt. */
 	init(&c);
-	c.known[0] = sshd_file("nowhere");
+	c.login.known[0] = sshd_file("nowhere");
 	expect_key(&c, -EKEYREJECTED, "is not known");
 	assert_false(scratch_has(sshd.dir, "nowhere"));
 	init(&c);
-	c.known[0] = NULL;
+	c.login.known[0] = NULL;
 	expect_key(&c, -EKEYREJECTED, "is not known");
 }
 
@@ -217,13 +203,13 @@ static void test_key_learnt(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
-	c.known[0] = sshd_file("learnt");
-	c.options.accept_new = true;
+	c.login.known[0] = sshd_file("learnt");
+	c.login.options.accept_new = true;
 	expect_key(&c, SSHCLIENT_READY, NULL);
 	init(&c);
-	c.known[0] = sshd_file("learnt");
+	c.login.known[0] = sshd_file("learnt");
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	assert_non_null(strstr(sshclient_host_key(c.s), "SHA256:"));
 	done(&c);
@@ -239,7 +225,7 @@ static void test_key_revoked(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	sshd_know("known", "host");
 	key = scratch_read(sshd.dir, "known");
 	for (int i = 0; i < 6; i++) {
@@ -268,11 +254,11 @@ static void test_key_revoked(void **state)
 	        str_printf("@revoked * %s", strchr(key, ' ') + 1);
 
 	scratch_write(sshd.dir, "second", own);
-	c.known[1] = sshd_file("second");
+	c.login.known[1] = sshd_file("second");
 	expect_key(&c, -EKEYREJECTED, "REVOKED");
 	init(&c);
 	scratch_write(sshd.dir, "known", own);
-	c.options.accept_new = true;
+	c.login.options.accept_new = true;
 	expect_key(&c, -EKEYREJECTED, "REVOKED");
 }
 
@@ -281,23 +267,23 @@ static void test_key_changed(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	for (int accept = 0; accept < 2; accept++) {
 		/* Another one of the same kind, or of another kind. */
 		init(&c);
 		sshd_know("known", "other");
-		c.options.accept_new = accept;
+		c.login.options.accept_new = accept;
 		expect_key(&c, -EKEYREJECTED, "CHANGED");
 		init(&c);
 		sshd_know("known", "host_rsa");
-		c.options.accept_new = accept;
+		c.login.options.accept_new = accept;
 		expect_key(&c, -EKEYREJECTED, "CHANGED");
 		/* In the second file only. */
 		init(&c);
 		sshd_know("second", "other");
 		scratch_write(sshd.dir, "known", "");
-		c.known[1] = sshd_file("second");
-		c.options.accept_new = accept;
+		c.login.known[1] = sshd_file("second");
+		c.login.options.accept_new = accept;
 		expect_key(&c, -EKEYREJECTED, "CHANGED");
 	}
 }
@@ -311,13 +297,13 @@ static void test_key_kind(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	sshd_stop();
 	sshd_start(extra);
 	init(&c);
 	scratch_write(sshd.dir, "known", "elsewhere ssh-ed25519 AAAA\n");
 	sshd_know("second", "host_rsa");
-	c.known[1] = sshd_file("second");
+	c.login.known[1] = sshd_file("second");
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	done(&c);
 	sshd_stop();
@@ -332,20 +318,20 @@ static void test_login_refused(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
-	c.keys[0] = sshd_file("other");
+	c.login.keys[0] = sshd_file("other");
 	assert_int_equal(log_in(&c), -EACCES);
 	assert_true(c.err.action[0] != '\0');
 	done(&c);
 	init(&c);
-	c.keys[0] = NULL;
+	c.login.keys[0] = NULL;
 	assert_int_equal(log_in(&c), -EACCES);
 	done(&c);
 	/* One that is not there, one that is refused, and the right one. */
 	init(&c);
-	c.keys[0] = sshd_file("nowhere");
-	c.keys[1] = sshd_file("user");
+	c.login.keys[0] = sshd_file("nowhere");
+	c.login.keys[1] = sshd_file("user");
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	done(&c);
 }
@@ -356,12 +342,12 @@ static void test_too_many_keys(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	sshd_stop();
 	sshd_start("MaxAuthTries 1");
 	init(&c);
-	c.keys[0] = sshd_file("other");
-	c.keys[1] = sshd_file("user");
+	c.login.keys[0] = sshd_file("other");
+	c.login.keys[1] = sshd_file("user");
 	assert_int_equal(log_in(&c), -EACCES);
 	assert_non_null(strstr(c.err.message, "Too many auth"));
 	assert_non_null(strstr(c.err.action, "IdentitiesOnly"));
@@ -376,7 +362,7 @@ static void test_passphrase(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	keys = scratch_read(sshd.dir, "authorized_keys");
 	_cleanup_free_ char *pub = scratch_read(sshd.dir, "locked.pub");
 
@@ -385,9 +371,9 @@ static void test_passphrase(void **state)
 		static const char *const answers[] = {"secret", "wrong", NULL};
 
 		init(&c);
-		c.keys[0] = sshd_file("locked");
-		c.options.ask = on_ask;
-		c.options.ask_arg = &c;
+		c.login.keys[0] = sshd_file("locked");
+		c.login.options.ask = on_ask;
+		c.login.options.ask_arg = &c;
 		c.answer = answers[i];
 		assert_int_equal(
 		        log_in(&c), i == 0 ? SSHCLIENT_READY : -EACCES);
@@ -396,7 +382,7 @@ static void test_passphrase(void **state)
 	}
 	/* Nobody to ask. */
 	init(&c);
-	c.keys[0] = sshd_file("locked");
+	c.login.keys[0] = sshd_file("locked");
 	assert_int_equal(log_in(&c), -EACCES);
 	done(&c);
 	scratch_write(sshd.dir, "authorized_keys", keys);
@@ -411,7 +397,7 @@ static void test_programs(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	run(&c, "printf 'a\\000b\\r\\n'; printf err >&2");
@@ -447,7 +433,7 @@ static void test_one_at_a_time(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	begin(&c, "cat");
@@ -468,7 +454,7 @@ static void test_refused_program(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	sshd_stop();
 	sshd_start("MaxSessions 0");
 	init(&c);
@@ -493,7 +479,7 @@ static void test_input(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	assert_non_null(data);
 	for (size_t i = 0; i < len; i++)
 		data[i] = (char)(i * 31 >> 3);
@@ -527,7 +513,7 @@ static void test_much(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	c.count_only = true;
@@ -569,7 +555,7 @@ static void test_closed_in_handlers(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	c.act = ON_DATA;
@@ -607,7 +593,7 @@ static void test_server_dies(void **state)
 	struct client c;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	begin(&c, "printf begun; exec sleep 1000");
@@ -661,7 +647,7 @@ static void test_cut_login(void **state)
 	int cut = 0;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	for (int i = 1; i < 40; i++) {
 		struct client c;
 
@@ -684,8 +670,7 @@ static void test_cut_login(void **state)
 static void test_strangers(void **state)
 {
 	(void)state;
-	if (!have_sshd)
-		skip();
+	NEED_SSHD();
 	expect_stranger("", true, -ENOTCONN);
 	expect_stranger("SSH-2.0-x\r\n", true, -ENOTCONN);
 	expect_stranger("Exceeded MaxStartups\r\n", true, -ENOTCONN);
@@ -707,7 +692,7 @@ static void open_and_close(int i)
 	if (i % 5 == 0)
 		scratch_write(sshd.dir, "known", "");
 	if (i % 5 == 1)
-		c.keys[0] = sshd_file("other");
+		c.login.keys[0] = sshd_file("other");
 	if (i % 5 == 2) {
 		/* In the middle of the login. */
 		open_fd(&c, sshd_connect_to(sshd.port));
@@ -727,7 +712,7 @@ static void test_descriptors(void **state)
 	int before;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	open_and_close(4);
 	before = sshd_count_fds();
 	for (int i = 0; i < 60; i++)
@@ -741,7 +726,7 @@ static void test_silent(void **state)
 	_cleanup_free_ char *said = NULL;
 
 	(void)state;
-	NEEDS_SSHD();
+	NEED_SSHD();
 	said = scratch_read(sshd.dir, "stderr");
 	/* Ours: what log_warn() and log_notice() say. */
 	for (char *line = strtok(said, "\n"); line; line = strtok(NULL, "\n"))
@@ -753,8 +738,7 @@ static void test_silent(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	have_sshd = sshd_prepare("sshclient");
-	if (!have_sshd)
+	if (!sshd_prepare("sshclient"))
 		return 0;
 	sshd_start("");
 	said_fd = open(sshd_file("stderr"),
@@ -764,11 +748,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	if (said_fd >= 0)
 		close(said_fd);
-	sshd_done();
-	return 0;
+	return sshd_tear_down(state);
 }
 
 int main(void)
