@@ -7,7 +7,7 @@
  * told.  There are
  *
  *	hello; said started     the greeting, and that the job is there
- *	hang                    until the test has ended
+ *	hang                    until the test ends, however it does
  *	wait_for_go             until the test says jobhost_go()
  *
  * Include it behind cmocka.h.
@@ -43,10 +43,29 @@ static const char jobhost_script[] =
         "echo \"$kind $out_from\" >> requests\n"
         "hello() { printf 'vmexec %s boot/1\\n' \"$nonce\"; }\n"
         "said() { printf 'S %s running setsid 7 boot/1 /x\\n' $1; }\n"
-        /* Not for ever, if the test has no time to end it. */
-        "hang() { exec timeout 60 cat never; }\n"
+        "hang() { exec cat never; }\n"
         "wait_for_go() { read -r go < go; }\n"
         ". ./act\n";
+
+/* FIFOs of which we hold both ends: who reads "never" waits until we are no
+ * more, who reads "go" for a line. */
+static int jobhost_never = -1, jobhost_go_fd = -1;
+
+static int jobhost_fifo(const char *name)
+{
+	int fd;
+
+	assert_int_equal(mkfifo(sshd_file(name), 0600), 0);
+	fd = open(sshd_file(name), O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* One wait_for_go goes on. */
+_unused_ static void jobhost_go(void)
+{
+	assert_int_equal(write(jobhost_go_fd, "\n", 1), 1);
+}
 
 /* The server.  Without it the cases are skipped. */
 static int jobhost_set_up(void **state)
@@ -58,7 +77,8 @@ static int jobhost_set_up(void **state)
 		return 0;
 	scratch_write(sshd.dir, "host.sh", jobhost_script);
 	assert_int_equal(chmod(sshd_file("host.sh"), 0700), 0);
-	assert_int_equal(mkfifo(sshd_file("never"), 0600), 0);
+	jobhost_never = jobhost_fifo("never");
+	jobhost_go_fd = jobhost_fifo("go");
 	extra = str_printf("ForceCommand %s", sshd_file("host.sh"));
 	assert_non_null(extra);
 	sshd_start(extra);
@@ -67,11 +87,8 @@ static int jobhost_set_up(void **state)
 
 static int jobhost_tear_down(void **state)
 {
-	int fd = open(sshd_file("never"), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-
-	/* Whoever hangs has a writer now, and then the end of the file. */
-	if (fd >= 0)
-		close(fd);
+	util_closep(&jobhost_never);
+	util_closep(&jobhost_go_fd);
 	return sshd_tear_down(state);
 }
 

@@ -38,6 +38,7 @@ static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
 	if (r->pause_ms == 0)
 		return true;
 	r->resume_at_ms = clock_mono_ms() + r->pause_ms;
+	jobhost_go();
 	return false;
 }
 
@@ -260,8 +261,8 @@ static void test_not_idle(void **state)
 	expect_kind(&r, JOB_EXITED, 0);
 	assert_int_equal(r.events[JOB_CANCELLING], 0);
 	done(&r, "start 0\nfollow 0\n");
-	init(&r, "hello; said started; printf 'O 0 1\\nx'; sleep .3\n"
-	         "printf 'O 1 1\\ny'; sleep .1; echo X 0 2 0 9 exit\n");
+	init(&r, "hello; said started; printf 'O 0 1\\nx'; wait_for_go\n"
+	         "printf 'O 1 1\\ny'; echo X 0 2 0 9 exit\n");
 	r.spec.idle_ms = 1500;
 	r.spec.silence_ms = 1500;
 	r.pause_ms = 2500;

@@ -196,7 +196,7 @@ static void test_up_and_lost(void **state)
 	(void)state;
 	NEED_SSHD();
 	init(&h, sshd.port);
-	h.command = "echo here; exec sleep 1000";
+	h.command = "echo here; exec cat";
 	begin(&h);
 	for (int i = 1; i <= 3; i++) {
 		await(&h, ON_DATA, i);
@@ -333,7 +333,7 @@ static void try_in_handler(enum handler which, enum act act, const char *proxy)
 	init(&h, refused ? sshd_free_port() : sshd.port);
 	h.options.proxy = refused && proxy ? "exec false" : proxy;
 	h.options.retries = which == ON_RETRY ? 1 : 0;
-	h.command = which == ON_LOST ? "echo x; exec sleep 1000"
+	h.command = which == ON_LOST ? "echo x; exec cat"
 	                             : "head -c 1000000 /dev/zero; echo x >&2";
 	h.where = which;
 	h.act = act;

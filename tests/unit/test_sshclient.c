@@ -548,29 +548,52 @@ static void test_much(void **state)
 /* --- the end ----------------------------------------------------------------
  */
 
-static void test_closed_in_handlers(void **state)
+/* Lets go of who reads the FIFO, once somebody does. */
+static void let_go(struct client *c, const char *fifo)
 {
 	int64_t end = clock_mono_ms() + LIMIT_MS;
-	int arrived = 0;
+	int fd;
+
+	while ((fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
+		assert_true(clock_mono_ms() < end);
+		step(c);
+	}
+	close(fd);
+}
+
+/* Without taking it: so much has come. */
+static void await_bytes(int fd, int n)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int one = 1, arrived = 0;
+
+	assert_int_equal(
+	        setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &n, sizeof n), 0);
+	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
+	assert_int_equal(ioctl(fd, FIONREAD, &arrived), 0);
+	assert_true(arrived >= n);
+	assert_int_equal(
+	        setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one), 0);
+}
+
+static void test_closed_in_handlers(void **state)
+{
+	_cleanup_free_ char *command =
+	        str_printf("cat %s; head -c 20000 /dev/zero >&2; "
+	                   "head -c 20000 /dev/zero; exec cat",
+	                sshd_file("go"));
 	struct client c;
 
 	(void)state;
 	NEED_SSHD();
+	assert_int_equal(mkfifo(sshd_file("go"), 0600), 0);
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	c.act = ON_DATA;
-	begin(&c, "read go; sleep .2; head -c 20000 /dev/zero >&2; "
-	          "head -c 20000 /dev/zero; exec sleep 1000");
-	while (sshclient_write(c.s, "\n", 1) == 0)
-		step(&c);
-	pump(&c);
+	begin(&c, command);
+	let_go(&c, sshd_file("go"));
 	/* When it is called for one stream, something waits for the other. */
-	while (arrived < 40000) {
-		assert_true(clock_mono_ms() < end);
-		assert_int_equal(
-		        ioctl(sshclient_fd(c.s), FIONREAD, &arrived), 0);
-		usleep(1000);
-	}
+	await_bytes(sshclient_fd(c.s), 40000);
 	while (c.s)
 		step(&c);
 	assert_int_equal(c.r, -ECANCELED);
@@ -596,7 +619,7 @@ static void test_server_dies(void **state)
 	NEED_SSHD();
 	init(&c);
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
-	begin(&c, "printf begun; exec sleep 1000");
+	begin(&c, "printf begun; exec cat");
 	while (c.out[0].len == 0)
 		step(&c);
 	sshd_kill_sessions();
@@ -702,7 +725,7 @@ static void open_and_close(int i)
 		if (i % 2)
 			run(&c, "echo x");
 		else
-			begin(&c, "exec sleep 1000");
+			begin(&c, "exec cat");
 	}
 	done(&c);
 }
