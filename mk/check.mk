@@ -16,6 +16,8 @@ test-helpers: $(HELPER_BIN)
 $(BUILD)/tests/test_nomem: LDFLAGS_ALL += $(addprefix -Wl$(comma)--wrap=,\
 	malloc calloc realloc reallocarray strdup strndup vasprintf \
 	__vasprintf_chk)
+# Its own look at the disk.
+$(BUILD)/tests/test_target_gone: LDFLAGS_ALL += -Wl,--wrap=disk_check
 check-build: all unit-tests test-helpers
 
 demo:

@@ -72,7 +72,7 @@ int run_code(struct run *r, int error, int otherwise)
 
 	if (r->target.disk.devno &&
 	        disk_check_after(&r->target.disk, error) == DISK_GONE) {
-		(void)target_check(&r->target, &r->err);
+		(void)target_explain_gone(&r->target, &r->err);
 		return EXITCODE_DISK_LOST;
 	}
 	if (sig != 0) {

@@ -253,6 +253,32 @@ bool target_is_in_use(const struct target *t)
 	       1;
 }
 
+int target_explain_gone(const struct target *t, struct err *err)
+{
+	err_set(err, -ENODEV, _("the disk %s is gone"), t->disk.device);
+	err_meaning(err, "%s",
+	        _("It was pulled out, or it failed. The copy on it is NOT "
+	          "complete."));
+	err_action(err, "%s",
+	        _("Plug it in again: the next run goes on where this one "
+	          "ended. If nobody pulled it out, try another cable or port, "
+	          "then another disk."));
+	return -ENODEV;
+}
+
+static int explain_read_only(const struct target *t, struct err *err)
+{
+	err_set(err, -EROFS, _("the disk %s refuses to be written"),
+	        t->disk.device);
+	err_meaning(err, "%s",
+	        _("The disk or its file system is damaged. The copy on it is "
+	          "NOT complete."));
+	err_action(err, "%s",
+	        _("Check the file system (fsck) on this disk, or use another "
+	          "one."));
+	return -EROFS;
+}
+
 static int explain_replaced(const struct target *t, struct err *err)
 {
 	err_set(err, -ENODEV, _("the disk %s is no longer what was mounted"),
@@ -273,25 +299,9 @@ int target_check(const struct target *t, struct err *err)
 	case DISK_PRESENT:
 		break;
 	case DISK_GONE:
-		err_set(err, -ENODEV, _("the disk %s is gone"), t->disk.device);
-		err_meaning(err, "%s",
-		        _("It was pulled out, or it failed. The copy on it is "
-		          "NOT complete."));
-		err_action(err, "%s",
-		        _("Plug it in again: the next run goes on where this "
-		          "one ended. If nobody pulled it out, try another "
-		          "cable or port, then another disk."));
-		return -ENODEV;
+		return target_explain_gone(t, err);
 	case DISK_READONLY:
-		err_set(err, -EROFS, _("the disk %s refuses to be written"),
-		        t->disk.device);
-		err_meaning(err, "%s",
-		        _("The disk or its file system is damaged. The copy on "
-		          "it is NOT complete."));
-		err_action(err, "%s",
-		        _("Check the file system (fsck) on this disk, or use "
-		          "another one."));
-		return -EROFS;
+		return explain_read_only(t, err);
 	}
 	if (t->root_fd < 0)
 		return 0;

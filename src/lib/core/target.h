@@ -83,6 +83,9 @@ int target_mount(struct target *t, const struct settings *s, bool read_only,
 
 /* Still the same disk, same mount, writable? 0; -ENODEV gone; -EROFS. */
 int target_check(const struct target *t, struct err *err);
+/* What is said of a disk that was found to be gone, whatever a second look
+ * would find.  -ENODEV. */
+int target_explain_gone(const struct target *t, struct err *err);
 
 /*
  * Begins to write everything out beside whatever comes next, so that

@@ -162,15 +162,6 @@ void target_flush_settle(struct target *t, int64_t idle_timeout_s,
 	t->hangs |= w.hangs;
 }
 
-static int explain_gone(const struct target *t, struct err *err)
-{
-	int r = target_check(t, err);
-
-	return r < 0 ? r
-	             : err_set(err, -ENODEV, _("the disk %s is gone"),
-	                       t->disk.device);
-}
-
 static int explain_hang(const struct target *t, struct err *err)
 {
 	err_set(err, -ETIMEDOUT, _("the disk %s takes no more data"),
@@ -209,7 +200,7 @@ int target_flush(struct target *t, int64_t idle_timeout_s,
 	t->driver_failed |= r < 0;
 	t->hangs |= w.hangs;
 	if (w.gone)
-		return explain_gone(t, err);
+		return target_explain_gone(t, err);
 	if (t->hangs)
 		return explain_hang(t, err);
 	return r < 0 ? r : target_check(t, err);

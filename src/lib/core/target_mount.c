@@ -181,7 +181,7 @@ static int open_root(struct target *t, struct err *err)
 static int not_mounted(const struct target *t, int r, struct err *err)
 {
 	if (disk_check_after(&t->disk, r) == DISK_GONE) {
-		r = target_check(t, err);
+		r = target_explain_gone(t, err);
 		err_meaning(err, "%s", _("Nothing was copied."));
 	}
 	if (r == -ETIMEDOUT)
@@ -441,6 +441,6 @@ int target_unmount(struct target *t, struct err *err)
 		(void)rmdir(t->mountpoint);
 	/* The kernel unmounts a disk that is gone without a word. */
 	if (disk_check(&t->disk) == DISK_GONE)
-		return target_check(t, err);
+		return target_explain_gone(t, err);
 	return r;
 }

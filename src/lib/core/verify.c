@@ -78,7 +78,7 @@ static int check_disk(const struct target *t, struct err *err)
 {
 	if (t->disk.devno == 0 || disk_check(&t->disk) != DISK_GONE)
 		return 0;
-	return target_check(t, err);
+	return target_explain_gone(t, err);
 }
 
 static int read_batch(const struct verify *v, struct readback *b,
