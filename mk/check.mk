@@ -16,8 +16,9 @@ test-helpers: $(HELPER_BIN)
 $(BUILD)/tests/test_nomem: LDFLAGS_ALL += $(addprefix -Wl$(comma)--wrap=,\
 	malloc calloc realloc reallocarray strdup strndup vasprintf \
 	__vasprintf_chk)
-# Its own look at the disk.
+# Its own look at the disk, and its own poll(2).
 $(BUILD)/tests/test_target_gone: LDFLAGS_ALL += -Wl,--wrap=disk_check
+$(BUILD)/tests/test_target_driver: LDFLAGS_ALL += -Wl,--wrap=poll
 check-build: all unit-tests test-helpers
 
 demo:

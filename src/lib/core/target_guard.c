@@ -95,7 +95,6 @@ void target_guard_start(struct target *t, int64_t idle_timeout_s)
 	        .on_tick = end_tick,
 	        .ignore_signals = true,
 	};
-
 	int fds[2];
 
 	if (!t->driver || idle_timeout_s <= 0 || pipe2(fds, O_CLOEXEC) < 0)
@@ -115,12 +114,17 @@ void target_guard_start(struct target *t, int64_t idle_timeout_s)
 void target_guard_stop(struct target *t)
 {
 	struct pollfd p = {.fd = t->guard_end_fd, .events = POLLIN};
+	int r;
 
 	if (!t->guard)
 		return;
 	if (proc_task_wait(TAKE_PTR(t->guard), NULL) < 0)
 		log_debug("the guard has ended");
-	if (poll(&p, 1, END_MS) <= 0)
+	/* Whoever is told to end unmounts all the same. */
+	do
+		r = poll(&p, 1, END_MS);
+	while (r < 0 && errno == EINTR);
+	if (r <= 0)
 		log_debug("a question to the driver is still open");
 	util_closep(&t->guard_end_fd);
 }
