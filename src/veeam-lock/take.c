@@ -56,12 +56,12 @@ static int granted(const struct taking *t)
 /* At once, for whoever looks at the job's log. */
 static void tell_wait(const struct taking *t)
 {
+	bool is_copying = lease_is_copying(&t->lease);
 	struct lease_record copy;
 	char since[32], limit[32], disk[300];
 
 	text_duration(limit, t->limit_ms);
-	if (lease_copy_holder(&t->lease, &copy) == 0 &&
-	        lease_is_copying(&t->lease))
+	if (is_copying && lease_copy_holder(&t->lease, &copy) == 0)
 		printf(_("A backup copy to %s has been running since %s; the "
 		         "Veeam job %s waits for it, at most %s.\n"),
 		        text_visible_str(disk, sizeof disk, copy.job),
@@ -72,7 +72,7 @@ static void tell_wait(const struct taking *t)
 		        t->job, limit);
 	/* Perhaps for ever, if it was not for our limit: of a run without an
 	 * id nobody knows whether it is over. */
-	if (lease_job_is_held(&t->lease, t->rec.job))
+	if (!is_copying && lease_job_is_held(&t->lease, t->rec.job))
 		printf(_("The copy waits for a lock that the job %s has "
 		         "already. If that is left over from a run that has "
 		         "ended, call veeam-unlock for it.\n"),

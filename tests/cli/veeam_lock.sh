@@ -99,6 +99,16 @@ unlike "$(cat out)" 'waits for a lock' 'another job: nothing of that'
 end "$holder"
 unlock --all
 
+# Refused, and tried once more while the copy runs, which waits for nobody.
+hold "$locks/copy"
+lock --job again --wait 0 > out
+is "$?" 75 'refused while a copy runs'
+lock --job again --wait 0 > out
+unlike "$(cat out)" 'copy waits for a lock' \
+	'refused, once more: the copy runs, it does not wait'
+end "$holder"
+unlock --all
+
 # --- told to end ----------------------------------------------------------------
 
 # It waits for a lock in the kernel.
