@@ -154,16 +154,19 @@ static int add_job(const struct lease_entry *e, void *arg)
 static int unlock_all(struct lease *l, struct err *err)
 {
 	_cleanup_strv_ struct strv jobs = STRV_INIT;
-	int first = lease_list(l, add_job, &jobs, err);
+	/* A script that was killed while it waited leaves a ticket, which
+	 * would become a lease behind our back. */
+	int first = lease_clean(l, err);
+	int r = lease_list(l, add_job, &jobs, first ? NULL : err);
 
-	if (first == -ENOMEM)
-		return err_nomem(err);
+	if (r == -ENOMEM)
+		r = err_nomem(first ? NULL : err);
+	first = first ? first : r;
 	if (first == 0 && jobs.len == 0)
 		log_warn("%s", _("no Veeam job had a lock"));
 	/* One that cannot be removed is no reason to leave the others. */
 	for (size_t i = 0; i < jobs.len; i++) {
-		int r = unlock_one(l, jobs.items[i], "", first ? NULL : err);
-
+		r = unlock_one(l, jobs.items[i], "", first ? NULL : err);
 		first = first ? first : r;
 	}
 	return first;

@@ -75,6 +75,11 @@ lock --list > out
 like "$(cat out)" 'Veeam jobs that run' 'a script that was killed: a lease'
 unlock --all
 
+ticket j
+unlock --all
+check 'a script that was killed: --all takes its lock as well' \
+	listed '.leases + .waiting == []'
+
 # --- a run that may be another ----------------------------------------------------
 
 # The earlier run was never unlocked, the copy waits for it, and the next run
