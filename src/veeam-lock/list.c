@@ -138,9 +138,8 @@ static void print_lease(const struct view *v, const struct lease_entry *e)
 
 static void print_jobs(const struct view *v)
 {
-	char name[300];
-
 	bool any = v->old.len > 0;
+	char name[300];
 
 	for (size_t i = 0; i < v->len; i++)
 		any |= v->entries[i].kind == LEASE_ENTRY_LEASE;
@@ -247,6 +246,15 @@ static const char *verdict_name(enum lease_verdict v)
 	return "superseded";
 }
 
+/* When its time is over, or was, as far as the wall clock can tell. */
+static int64_t expires(const struct view *v, const struct lease_entry *e)
+{
+	int64_t left_s = lease_judge_left_ms(&e->record, &v->now) / 1000;
+	int64_t told = e->record.taken + e->record.ttl_s;
+
+	return left_s == 0 && told < v->now.real ? told : v->now.real + left_s;
+}
+
 static void json_lease(
         struct jsondoc *o, const struct view *v, const struct lease_entry *e)
 {
@@ -256,7 +264,7 @@ static void json_lease(
 	jsondoc_set_string(o, "run", e->record.run);
 	jsondoc_set_string(o, "host", e->record.host);
 	jsondoc_set_time(o, "since", e->record.taken);
-	jsondoc_set_time(o, "expires", clock_real_s() + left_s);
+	jsondoc_set_time(o, "expires", expires(v, e));
 	jsondoc_set_int(o, "left_seconds", left_s);
 	jsondoc_set_string(o, "state", verdict_name(e->verdict));
 	jsondoc_set_bool(o, "readable", e->is_readable);

@@ -80,6 +80,14 @@ unlock --all
 check 'a script that was killed: --all takes its lock as well' \
 	listed '.leases + .waiting == []'
 
+lock --job old > out
+sed -i -e 's/^taken .*/taken 1000000000/' -e 's/^taken_boot_ms .*/taken_boot_ms 0/' \
+	-e 's/^ttl_s .*/ttl_s 5/' "$locks/lease/old"
+check 'a lock whose time is over: when that was' listed '.leases[0] |
+	.state == "expired" and .left_seconds == 0 and
+	.expires == "2001-09-09T01:46:45Z"'
+unlock --all
+
 # --- a run that may be another ----------------------------------------------------
 
 # The earlier run was never unlocked, the copy waits for it, and the next run
