@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,34 +35,107 @@ static char *from_file(const char *path)
 	return NULL;
 }
 
-/* A line, or none when Ctrl-C comes first. */
-static ssize_t read_line(int fd, char *line, size_t size)
+/* --- the terminal -----------------------------------------------------------
+ */
+
+struct prompt {
+	int fd;
+	const char *text;
+	struct termios before, quiet;
+	sigset_t mask; /* of signals, before */
+};
+
+/* Stop us or end us, and would leave the terminal without echo. */
+static const int mended[] = {SIGTSTP, SIGQUIT};
+static volatile sig_atomic_t came;
+
+static void on_signal(int sig)
 {
-	struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+	came = sig;
+}
+
+static void show(const struct prompt *p)
+{
+	(void)tcsetattr(p->fd, TCSAFLUSH, &p->quiet);
+	dprintf(p->fd, "%s", p->text);
+}
+
+static void hide(const struct prompt *p)
+{
+	(void)tcsetattr(p->fd, TCSAFLUSH, &p->before);
+	dprintf(p->fd, "\n");
+}
+
+/* The terminal is as before while @sig does what it does to everybody. */
+static void step_aside(const struct prompt *p, int sig)
+{
+	struct sigaction own;
+	sigset_t blocked;
+
+	hide(p);
+	(void)sigaction(sig, &(struct sigaction){.sa_handler = SIG_DFL}, &own);
+	(void)raise(sig);
+	(void)sigprocmask(SIG_SETMASK, &p->mask, &blocked);
+	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+	(void)sigaction(sig, &own, NULL);
+	show(p);
+}
+
+/* A line, or none when Ctrl-C comes first. */
+static ssize_t read_line(const struct prompt *p, char *line, size_t size)
+{
+	struct pollfd f[2] = {{.fd = p->fd, .events = POLLIN},
 	        {.fd = sig_fd(), .events = POLLIN}};
 
-	while (poll(p, 2, -1) < 0)
+	came = 0;
+	while (ppoll(f, 2, NULL, &p->mask) < 0) {
 		if (errno != EINTR)
 			return -1;
-	return p[1].revents ? -1 : read(fd, line, size);
+		if (came != 0)
+			step_aside(p, came);
+		came = 0;
+	}
+	return f[1].revents ? -1 : read(p->fd, line, size);
+}
+
+/* They come only where read_line() waits. */
+static ssize_t read_unseen(struct prompt *p, char *line, size_t size)
+{
+	struct sigaction on = {.sa_handler = on_signal};
+	struct sigaction old[ARRAY_SIZE(mended)];
+	sigset_t blocked;
+	ssize_t n;
+
+	(void)sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(mended); i++)
+		(void)sigaddset(&blocked, mended[i]);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &p->mask);
+	for (size_t i = 0; i < ARRAY_SIZE(mended); i++) {
+		(void)sigaction(mended[i], NULL, &old[i]);
+		if (old[i].sa_handler != SIG_IGN)
+			(void)sigaction(mended[i], &on, NULL);
+	}
+	show(p);
+	n = read_line(p, line, size);
+	hide(p);
+	for (size_t i = 0; i < ARRAY_SIZE(mended); i++)
+		(void)sigaction(mended[i], &old[i], NULL);
+	(void)sigprocmask(SIG_SETMASK, &p->mask, NULL);
+	return n;
 }
 
 /* Without echo; whatever happens, the terminal is as before. */
-static char *from_terminal(int fd, const char *prompt)
+static char *from_terminal(int fd, const char *text)
 {
-	struct termios before, quiet;
+	struct prompt p = {.fd = fd, .text = text};
 	char line[ANSWER_MAX];
 	ssize_t n;
 
-	if (tcgetattr(fd, &before) < 0)
+	if (tcgetattr(fd, &p.before) < 0)
 		return NULL;
-	quiet = before;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	dprintf(fd, "%s", prompt);
-	(void)tcsetattr(fd, TCSAFLUSH, &quiet);
-	n = read_line(fd, line, sizeof line - 1);
-	(void)tcsetattr(fd, TCSAFLUSH, &before);
-	dprintf(fd, "\n");
+	p.quiet = p.before;
+	p.quiet.c_lflag &= ~(tcflag_t)ECHO;
+	n = read_unseen(&p, line, sizeof line - 1);
 	if (n <= 0)
 		return NULL;
 	line[n] = '\0';
@@ -104,6 +178,9 @@ char *ask(enum sshclient_question what, const char *text, void *arg)
 	const char *file = getenv("VMEXEC_PASSWORD_FILE");
 	bool known = m->answer && m->what == what && str_eq(m->text, text);
 
+	/* Ctrl-C was the answer to an earlier question. */
+	if (sig_caught())
+		return NULL;
 	if (file)
 		return from_file(file);
 	if (known && !m->used) {

@@ -2,7 +2,9 @@
 /*
  * ask: passphrases and passwords, from $VMEXEC_PASSWORD_FILE when that is set,
  * else from a person at the terminal.  An answer is remembered, so that nobody
- * is asked again when the connection is lost.
+ * is asked again when the connection is lost.  After sig_init() a signal ends
+ * the question; the terminal has its echo again in any case, also while
+ * stopped.
  */
 #ifndef VMEXEC_ASK_H
 #define VMEXEC_ASK_H

@@ -10,6 +10,7 @@
 #include "i18n.h"
 #include "log.h"
 #include "num.h"
+#include "sig.h"
 #include "text.h"
 #include "options.h"
 #include "../common/json_print.h"
@@ -39,8 +40,10 @@ static int ask_host(const struct options *o,
 	        .on_line = on_line,
 	        .arg = x};
 	struct err err = ERR_INIT;
-	int r = jobquery_ask(&q, &err);
+	int r = sig_init(&err);
 
+	if (r == 0)
+		r = jobquery_ask(&q, &err);
 	if (r == 0)
 		return x->refused ? VMEXEC_FAILED : 0;
 	err_prefix(&err, "%s", x->host);

@@ -2,6 +2,7 @@
 #include "core/jobquery.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "buf.h"
@@ -143,6 +144,15 @@ static void on_failed(const struct err *err, void *arg)
 	fail(arg, err);
 }
 
+static void on_signal(short revents, void *arg)
+{
+	struct err err = ERR_INIT;
+
+	(void)revents;
+	err_set(&err, -EINTR, "%s", _("interrupted"));
+	fail(arg, &err);
+}
+
 static int wait_for_answer(struct query *x, struct loop *loop)
 {
 	int r = 0;
@@ -154,7 +164,7 @@ static int wait_for_answer(struct query *x, struct loop *loop)
 			r = -ETIMEDOUT;
 		else
 			r = loop_step(loop, x->end_ms > 0 ? left : -1);
-		if (r == -EINTR && !sig_caught())
+		if (r == -EINTR)
 			r = 0;
 	}
 	if (r < 0)
@@ -180,10 +190,17 @@ int jobquery_ask(const struct jobquery *q, struct err *err)
 	        .on_lost = on_failed,
 	        .on_room = on_room,
 	        .arg = &x};
+	struct loop_source signals = {.fd = sig_fd(),
+	        .events = POLLIN,
+	        .on_ready = on_signal,
+	        .arg = &x};
 	int r = jobtext_nonce(x.nonce);
 
 	if (r < 0)
 		return err_sys(err, r, "%s", _("no random numbers"));
+	/* First, for what a signal breaks off fails for other reasons too. */
+	if (loop_add(&loop, &signals) < 0)
+		return err_nomem(err);
 	q->compose(&x.text, x.nonce, q->arg);
 	r = buf_failed(&x.text)
 	            ? err_nomem(err)

@@ -12,6 +12,7 @@
 
 #include "i18n.h"
 #include "log.h"
+#include "sig.h"
 #include "text.h"
 #include "sys/sshclient_internal.h"
 
@@ -423,6 +424,10 @@ static int refuse_login(const struct sshclient *s, struct err *err)
 {
 	const char *words = last_words(s);
 
+	/* It was not the host that refused. */
+	if (sig_caught())
+		return err_set(
+		        err, -EINTR, "%s", _("the login was interrupted"));
 	if (words) {
 		err_set(err, -EACCES, _("%s refuses the login of %s: %s"),
 		        s->host, s->user, words);
@@ -480,6 +485,8 @@ static int load_key(struct sshclient *s, const char *path)
 			        path, phrase, NULL, NULL, &s->private_key);
 		wipe(&phrase);
 	}
+	if (r != SSH_OK && sig_caught())
+		return -EINTR;
 	if (r != SSH_OK) {
 		log_warn(_("the key %s cannot be read, or its passphrase is "
 		           "wrong"),
