@@ -39,6 +39,7 @@ struct job {
 	bool cancelling; /* then the request after this one is CANCEL */
 	bool over;       /* result is waiting to be told */
 	bool timed_out;  /* that is why it is cancelled */
+	bool doubted;    /* the timer was due; due again, it is believed */
 	struct jobframe frame;
 	char boot[80]; /* of the host when it was first seen */
 	struct buf text;
@@ -94,9 +95,10 @@ static bool on_bytes(bool is_stderr, const char *data, size_t len, void *arg)
 {
 	struct job *j = arg;
 
-	j->grown_ms = j->heard_ms;
 	j->failures = 0;
 	j->paused = !j->handlers.on_data(is_stderr, data, len, j->handlers.arg);
+	/* Behind it, for it may have waited for somebody to read. */
+	j->grown_ms = clock_mono_ms();
 	return !j->paused;
 }
 
@@ -282,6 +284,7 @@ static void set_timer(struct job *j)
 {
 	int64_t due = 0;
 
+	j->doubted = false;
 	if (j->over) {
 		j->timer.due_ms = 1;
 		return;
@@ -507,6 +510,12 @@ static void on_time(short revents, void *arg)
 		loop_remove(j->loop, &j->timer);
 		remote_drop(j->remote);
 		j->handlers.on_end(&j->result, j->handlers.arg);
+		return;
+	}
+	/* We may have been stopped: what has come meanwhile is read first. */
+	if (!j->doubted) {
+		j->doubted = true;
+		j->timer.due_ms = now;
 		return;
 	}
 	if (is_listening(j) && idle_end_ms(j) > 0 && now >= idle_end_ms(j)) {
