@@ -139,12 +139,17 @@ static void wait_for_line(struct remote *r)
 static void pump(struct remote *r)
 {
 	unsigned line = r->lines;
+	int64_t began_ms = clock_mono_ms();
 	struct err err = ERR_INIT;
 	int s;
 
 	r->line.due_ms = 0;
 	r->pumping = true;
 	s = sshclient_pump(r->ssh, &err);
+	/* The time in which a person looks for the password is not the host's.
+	 */
+	if (r->timer.due_ms > 0)
+		r->timer.due_ms += clock_mono_ms() - began_ms;
 	/* Any handler may have dropped it, and have another one by now. */
 	if (r->lines == line && s < 0)
 		broke(r, &err);
