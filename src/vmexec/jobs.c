@@ -179,6 +179,10 @@ int jobs_list(const struct options *o, const struct remote_options *remote,
 	r = ask_host(o, remote, &x, compose_list, on_job);
 	if (r == 0 && root && json_print(root) != 0)
 		r = VMEXEC_FAILED;
+	if (r == 0 && !root && (ferror(stdout) || fflush(stdout) != 0)) {
+		log_err("%s", _("cannot write to standard output"));
+		r = VMEXEC_FAILED;
+	}
 	if (r == 0 && !root && !x.any)
 		log_notice(_("%s: no jobs"), host);
 	jsondoc_free(root);
