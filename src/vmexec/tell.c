@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base64.h"
 #include "buf.h"
@@ -58,7 +59,8 @@ static struct jsondoc *begin(const char *event)
 
 static int print(struct jsondoc *o)
 {
-	char *line = jsondoc_print_line(o);
+	/* UTF-8 has control characters of its own. */
+	char *line = jsondoc_print_line(o, isatty(STDOUT_FILENO));
 	int r = line && fputs(line, stdout) >= 0 && fflush(stdout) == 0 ? 0
 	                                                                : -EIO;
 

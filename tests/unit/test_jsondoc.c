@@ -272,7 +272,7 @@ static void prints_one_line(void **state)
 	jsondoc_set_string(o, "z", "a\nb\r\x01\xe2\x80\xa8");
 	jsondoc_set_int(o, "a", -1);
 	(void)jsondoc_append_object(jsondoc_add_array(o, "list"));
-	line = jsondoc_print_line(o);
+	line = jsondoc_print_line(o, false);
 	assert_non_null(line);
 	/* One newline, at its end, and in the order of insertion. */
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
@@ -281,9 +281,9 @@ static void prints_one_line(void **state)
 	assert_int_equal(jsondoc_parse(line, strlen(line), &again, &err), 0);
 	assert_string_equal(
 	        jsondoc_string(again, "z", ""), "a\nb\r\x01\xe2\x80\xa8");
-	second = jsondoc_print_line(again);
+	second = jsondoc_print_line(again, false);
 	assert_string_equal(second, line);
-	assert_null(jsondoc_print_line(NULL));
+	assert_null(jsondoc_print_line(NULL, false));
 }
 
 int main(void)

@@ -209,9 +209,9 @@ char *jsondoc_print(const struct jsondoc *root)
 	return print(root, JSON_INDENT(2));
 }
 
-char *jsondoc_print_line(const struct jsondoc *root)
+char *jsondoc_print_line(const struct jsondoc *root, bool ascii)
 {
-	return print(root, JSON_COMPACT);
+	return print(root, JSON_COMPACT | (ascii ? JSON_ENSURE_ASCII : 0));
 }
 
 /* --- reading ------------------------------------------------------------- */

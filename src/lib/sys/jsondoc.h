@@ -43,8 +43,8 @@ void jsondoc_append_string(struct jsondoc *array, const char *value);
 /* Indented by two, sorted as inserted, ends with a newline; caller frees.
  * NULL = out of memory somewhere on the way. */
 char *jsondoc_print(const struct jsondoc *root);
-/* The same in one line. */
-char *jsondoc_print_line(const struct jsondoc *root);
+/* The same in one line; @ascii: everything else as \u, for a terminal. */
+char *jsondoc_print_line(const struct jsondoc *root, bool ascii);
 
 /* -EINVAL with line and column; -EFBIG above 64 MiB; nested at most 64 deep.
  * The top must be an object or an array. */
