@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "i18n.h"
+#include "log.h"
 #include "sig.h"
 #include "tell.h"
 #include "options.h"
@@ -85,6 +86,11 @@ int output_init(
 void output_done(struct output *o)
 {
 	util_closep(&o->log_fd);
+	/* What the shell prints next is not the script's. */
+	for (int i = 0; i < 2 && o->place.is_styled; i++)
+		if (o->streams[i].is_terminal &&
+		        write_all(o->streams[i].fd, "\033[0m", 4) == 0)
+			o->place.is_styled = false;
 	for (int i = 0; i < 2; i++)
 		if (o->streams[i].fd > 2)
 			util_closep(&o->streams[i].fd);
@@ -111,7 +117,9 @@ static void convert(struct output *o, struct output_stream *s, struct buf *a,
 		*len = a->len;
 	}
 	if (s->is_terminal) {
+		s->safe.place = o->place;
 		termsafe_feed(&s->safe, b, *data, *len);
+		o->place = s->safe.place;
 		*data = b->data;
 		*len = b->len;
 	}
@@ -120,9 +128,25 @@ static void convert(struct output *o, struct output_stream *s, struct buf *a,
 
 		buf_reset(c);
 		put_prefix(s, o->prefix, c, *data, *len);
+		o->place.in_line |= s->begun;
 		*data = c->data;
 		*len = c->len;
 	}
+}
+
+/* A notice begins a line of its own, in no colour of the script. */
+static void protect_notices(const struct output *o)
+{
+	static const char *const leads[] = {NULL, "\n", "\033[0m", "\033[0m\n"};
+
+	if (isatty(STDERR_FILENO))
+		log_set_lead(leads[o->place.is_styled * 2 + o->place.in_line]);
+}
+
+void output_end_line(struct output *o)
+{
+	o->place.in_line = true;
+	protect_notices(o);
 }
 
 static int write_stream(struct output *o, struct output_stream *s,
@@ -134,6 +158,8 @@ static int write_stream(struct output *o, struct output_stream *s,
 	convert(o, s, &a, &b, &data, &len);
 	if (buf_failed(&a) || buf_failed(&b))
 		return err_nomem(err);
+	if (s->is_terminal)
+		protect_notices(o);
 	r = write_all(s->fd, data, len);
 	if (r < 0 && r != -EINTR)
 		err_sys(err, r, "%s",

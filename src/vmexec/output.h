@@ -28,7 +28,8 @@ struct output {
 	const char *prefix;
 	bool strip;
 	bool json;
-	int log_fd; /* -1: none */
+	struct termsafe_place place; /* on the terminal */
+	int log_fd;                  /* -1: none */
 };
 
 /* Opens the log, which is written anew. 0 or negative errno with @err. */
@@ -38,6 +39,8 @@ int output_init(struct output *o, const struct options *options,
  * arrived; -EINTR: a signal came first. */
 int output_write(struct output *o, bool is_stderr, const char *data, size_t len,
         struct err *err) _must_check_;
+/* The cursor is in the middle of a line now: the terminal has echoed a key. */
+void output_end_line(struct output *o);
 /* What was held back; the log is on its disk. */
 int output_end(struct output *o, struct err *err) _must_check_;
 void output_done(struct output *o);

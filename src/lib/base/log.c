@@ -36,7 +36,8 @@ static struct {
 	enum log_level max_level;
 	enum style style;
 	bool colour;
-	bool progress; /* a progress line stands on the terminal */
+	bool progress;    /* a progress line stands on the terminal */
+	const char *lead; /* before the next line; NULL = nothing */
 	int file_fd;
 	bool file_torn; /* the last line in the file has no end */
 	bool incomplete;
@@ -271,6 +272,9 @@ static void write_stderr(
 	if (state.progress)
 		buf_adds(&b, CLEAR_LINE);
 	state.progress = false;
+	if (state.lead)
+		buf_adds(&b, state.lead);
+	state.lead = NULL;
 	if (state.style == STYLE_JOURNAL)
 		buf_printf(&b, "<%d>", (int)level);
 	if (*word)
@@ -299,6 +303,11 @@ static void write_file(enum log_level level, const char *safe)
 		state.file_torn = b.data[n - 1] != '\n';
 	if (buf_failed(&b) || n < 0 || (size_t)n < b.len)
 		state.incomplete = true;
+}
+
+void log_set_lead(const char *lead)
+{
+	state.lead = lead;
 }
 
 /* @follows: belongs to the line before, so it is indented instead of having

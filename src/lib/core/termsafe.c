@@ -7,11 +7,24 @@
 
 #define ESC '\x1b'
 
+static void put(struct termsafe *t, struct buf *out, char c)
+{
+	buf_addc(out, c);
+	t->place.in_line = c != '\n' && (t->place.in_line || c != '\r');
+}
+
+static void put_visible(
+        struct termsafe *t, struct buf *out, const char *data, size_t len)
+{
+	text_visible(out, data, len);
+	t->place.in_line |= len > 0;
+}
+
 /* What is held back can be shown, or can never become anything else. */
 static void flush(struct termsafe *t, struct buf *out)
 {
 	if (!t->strip)
-		text_visible(out, t->held, t->len);
+		put_visible(t, out, t->held, t->len);
 	t->len = 0;
 }
 
@@ -23,6 +36,16 @@ static bool is_harmless(const struct termsafe *t)
 	return t->len > 2 && t->held[1] == '[' &&
 	       (last == 'm' || last == 'K') &&
 	       strspn(t->held + 2, "0123456789;:") == t->len - 3;
+}
+
+/* Select graphic rendition; all but its last word may be undone by that. */
+static void note_style(struct termsafe *t)
+{
+	const char *last = strrchr(t->held, ';');
+
+	last = last ? last + 1 : t->held + 2;
+	if (t->held[t->len - 1] == 'm')
+		t->place.is_styled = last[strspn(last, "0")] != 'm';
 }
 
 /* An operating system command and its like, up to BEL or ESC \. */
@@ -75,10 +98,12 @@ static void take_escape(struct termsafe *t, struct buf *out, char c)
 	t->held[t->len++] = c;
 	t->held[t->len] = '\0';
 	if (is_complete(t, c)) {
-		if (is_harmless(t) && !t->strip)
+		if (is_harmless(t) && !t->strip) {
 			buf_add(out, t->held, t->len);
-		else
+			note_style(t);
+		} else {
 			flush(t, out);
+		}
 		t->len = 0;
 	} else if (t->strip && t->len > 3) {
 		/* However long it is; how it began and the last one count. */
@@ -119,17 +144,17 @@ void termsafe_feed(
 		if (t->len > 0 && t->held[0] == ESC)
 			take_escape(t, out, c);
 		else if (t->strip && c != ESC)
-			buf_addc(out, c);
+			put(t, out, c);
 		else if (t->len > 0 || (unsigned char)c >= 0x80)
 			take_utf8(t, out, c);
 		else if (c == ESC)
 			t->held[t->len++] = c;
 		else if ((unsigned char)c >= ' ' && c != 0x7f)
-			buf_addc(out, c);
+			put(t, out, c);
 		else if (strchr("\n\r\t\b", c) && c != '\0')
-			buf_addc(out, c);
+			put(t, out, c);
 		else
-			text_visible(out, &c, 1);
+			put_visible(t, out, &c, 1);
 	}
 }
 

@@ -17,7 +17,15 @@
 
 #define TERMSAFE_SEQUENCE_MAX 64
 
+/* How the terminal is left, by what has passed so far. */
+struct termsafe_place {
+	bool in_line;   /* not at the beginning of a line */
+	bool is_styled; /* in a colour and the like */
+};
+
 struct termsafe {
+	struct termsafe_place place; /* two streams on one terminal take it
+	                              * from each other */
 	bool strip; /* the other way round: for files; every sequence goes,
 	             * colours too, and all else passes as it is */
 	char held[TERMSAFE_SEQUENCE_MAX]; /* the beginning of a sequence */
