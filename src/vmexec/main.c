@@ -17,6 +17,7 @@
 static int act(const struct options *o, const struct destination *d,
         struct ask_memory *memory)
 {
+	_cleanup_free_ char *again = options_connection(o);
 	struct sshclient_options ssh = {
 	        .host = d->host,
 	        .port = d->known_port,
@@ -38,7 +39,7 @@ static int act(const struct options *o, const struct destination *d,
 	        .delay_ms = (int)o->delay_s * 1000,
 	};
 
-	tell_init(o->json, d->name);
+	tell_init(o->json, d->name, again ? again : "");
 	switch (o->action) {
 	case ACTION_LIST:
 		return jobs_list(o, &remote, d->name);

@@ -4,7 +4,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "buf.h"
 #include "i18n.h"
 #include "log.h"
 #include "util.h"
@@ -369,6 +371,44 @@ void options_parse(struct options *o, int argc, char **argv)
 	if (o->retries < 0)
 		o->retries =
 		        o->on_reboot == REBOOT_FAILS ? RETRIES : RETRIES_REBOOT;
+}
+
+static void add_quoted(struct buf *b, const char *option, const char *value)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                            "abcdefghijklmnopqrstuvwxyz"
+	                            "0123456789@%+=:,./_-";
+
+	if (!value)
+		return;
+	buf_printf(b, " %s ", option);
+	if (*value && value[strspn(value, plain)] == '\0') {
+		buf_adds(b, value);
+		return;
+	}
+	buf_addc(b, '\'');
+	for (; *value; value++)
+		if (*value == '\'')
+			buf_adds(b, "'\\''");
+		else
+			buf_addc(b, *value);
+	buf_addc(b, '\'');
+}
+
+char *options_connection(const struct options *o)
+{
+	struct buf b = BUF_INIT;
+
+	buf_adds(&b, "");
+	add_quoted(&b, "-p", o->port);
+	add_quoted(&b, "-l", o->user);
+	for (size_t i = 0; i < o->identities.len; i++)
+		add_quoted(&b, "-i", o->identities.items[i]);
+	add_quoted(&b, "-F", o->ssh_config);
+	add_quoted(&b, "--known-hosts", o->known_hosts);
+	if (o->sudo)
+		buf_adds(&b, " --sudo");
+	return buf_take(&b);
 }
 
 void options_done(struct options *o)

@@ -68,5 +68,8 @@ struct options {
  * and --version. */
 void options_parse(struct options *o, int argc, char **argv);
 void options_done(struct options *o);
+/* Those that say how the host is reached, each with a space before it, to be
+ * typed again in a shell. NULL = out of memory; the caller frees. */
+char *options_connection(const struct options *o);
 
 #endif

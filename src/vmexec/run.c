@@ -38,6 +38,7 @@ struct run {
 	char *script;
 	size_t script_len;
 	bool over;
+	bool cancelled; /* by Ctrl-C */
 	bool rerun;
 	int exitcode;
 };
@@ -45,9 +46,19 @@ struct run {
 /* --- the end ----------------------------------------------------------------
  */
 
+static void tell_how_to_return(const struct run *run)
+{
+	bool is_there =
+	        job_is_known(run->job) || run->options->action == ACTION_ATTACH;
+
+	tell_detached(run->id, run->cancelled ? TELL_CANCELLED
+	                       : is_there     ? TELL_GOES_ON
+	                                      : TELL_UNKNOWN);
+}
+
 static void detach(struct run *run)
 {
-	tell_detached(run->id);
+	tell_how_to_return(run);
 	run->exitcode = VMEXEC_DETACHED;
 	run->over = true;
 }
@@ -91,6 +102,8 @@ static void on_end(const struct job_result *result, void *arg)
 	struct run *run = arg;
 	struct err err = ERR_INIT;
 
+	if (run->over)
+		return;
 	run->over = true;
 	run->exitcode = exitcode_of(run, result);
 	if (output_end(&run->output, &err) < 0) {
@@ -103,7 +116,20 @@ static void on_end(const struct job_result *result, void *arg)
 	             run->options->action == ACTION_RUN;
 	tell_end(run->id, result, run->exitcode);
 	if (result->kind == JOB_UNKNOWN)
-		tell_detached(run->id);
+		tell_how_to_return(run);
+}
+
+/* The host has not heard of it. */
+static void give_up(struct run *run)
+{
+	struct job_result result = {
+	        .kind = JOB_UNREACHABLE, .status = -1, .why = ERR_INIT};
+
+	err_set(&result.why, -EINTR, "%s",
+	        run->options->action == ACTION_RUN
+	                ? _("interrupted; nothing was started there")
+	                : _("interrupted"));
+	on_end(&result, run);
 }
 
 static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
@@ -129,7 +155,11 @@ static void on_event(enum job_event what, const char *text, void *arg)
 {
 	struct run *run = arg;
 
-	tell_event(what, run->id, text);
+	/* The line that is used to end it is none that was lost; and a login
+	 * that Ctrl-C broke off needs no explanation. */
+	if (!(what == JOB_RESUMED && run->cancelled) &&
+	        !(what == JOB_RETRY && sig_caught()))
+		tell_event(what, run->id, text);
 	/* A password that was right once is given again to the next login. */
 	ask_again(run->memory);
 }
@@ -145,15 +175,22 @@ static void on_signal(short revents, void *arg)
 	if (!(revents & POLLIN))
 		return;
 	sig_reset();
-	if (sig != SIGINT) {
+	/* Behind "^C". */
+	if (sig == SIGINT)
+		output_end_line(&run->output);
+	if (!job_was_asked(run->job)) {
+		give_up(run);
+	} else if (sig != SIGINT || run->cancelled) {
 		detach(run);
 	} else if (run->again.due_ms > 0) {
 		run->again.due_ms = 0;
+		run->cancelled = true;
 		job_cancel(run->job);
 	} else {
 		run->again.due_ms = clock_mono_ms() + AGAIN_MS;
-		log_notice("%s", _("Press Ctrl-C again to end the job; else "
-		                   "it goes on alone."));
+		/* Also with --quiet: who sees nothing presses again. */
+		log_warn("%s", _("press Ctrl-C again to end the job; else it "
+		                 "goes on alone"));
 	}
 }
 

@@ -18,11 +18,13 @@
 
 static bool as_json;
 static const char *host_name;
+static const char *reached_by;
 
-void tell_init(bool json, const char *host)
+void tell_init(bool json, const char *host, const char *options)
 {
 	as_json = json;
 	host_name = host;
+	reached_by = options;
 }
 
 static const char *const event_names[] = {
@@ -173,16 +175,45 @@ void tell_end(const char *job, const struct job_result *result, int exitcode)
 	(void)print(o);
 }
 
-void tell_detached(const char *job)
+static char *detached_text(const char *job, enum tell_detached how)
 {
-	if (as_json) {
-		struct jsondoc *o = begin("detached");
+	switch (how) {
+	case TELL_UNKNOWN:
+		return str_printf(_("it is not known whether job %s has "
+		                    "started on %s"),
+		        job, host_name);
+	case TELL_CANCELLED:
+		return str_printf(_("it is not known whether job %s has been "
+		                    "ended on %s"),
+		        job, host_name);
+	case TELL_GOES_ON:
+	default:
+		return str_printf(_("job %s goes on on %s"), job, host_name);
+	}
+}
 
-		jsondoc_set_string(o, "job", job);
-		(void)print(o);
+/* Also with --quiet: its name may have been made up. */
+static void tell_people_detached(const char *job, enum tell_detached how)
+{
+	_cleanup_free_ char *text = detached_text(job, how);
+
+	log_warn(_("%s. Follow it again: vmexec%s --attach %s %s; end it: "
+	           "vmexec%s --cancel %s %s"),
+	        text ? text : job, reached_by, job, host_name, reached_by, job,
+	        host_name);
+}
+
+void tell_detached(const char *job, enum tell_detached how)
+{
+	struct jsondoc *o;
+
+	if (!as_json) {
+		tell_people_detached(job, how);
 		return;
 	}
-	log_notice(_("Job %s goes on on %s. Follow it again: vmexec --attach "
-	             "%s %s; end it: vmexec --cancel %s %s"),
-	        job, host_name, job, host_name, job, host_name);
+	o = begin("detached");
+	jsondoc_set_string(o, "job", job);
+	/* That nobody reads may be the reason. */
+	if (print(o) < 0)
+		tell_people_detached(job, how);
 }

@@ -11,14 +11,20 @@
 #include "err.h"
 #include "core/job.h"
 
-/* Before everything else. */
-void tell_init(bool json, const char *host);
+/* Before everything else. @options: how the host is reached, to be typed again
+ * between "vmexec" and what follows. */
+void tell_init(bool json, const char *host, const char *options);
 void tell_event(enum job_event what, const char *job, const char *text);
 /* A piece of output, as JSON. 0 or negative errno with @err. */
 int tell_output(bool is_stderr, const char *data, size_t len,
         struct err *err) _must_check_;
 void tell_end(const char *job, const struct job_result *result, int exitcode);
-/* It goes on, and how to come back. */
-void tell_detached(const char *job);
+enum tell_detached {
+	TELL_GOES_ON,
+	TELL_UNKNOWN,   /* whether it has started */
+	TELL_CANCELLED, /* unknown, whether the host has heard of that */
+};
+/* We leave it alone; how to come back. */
+void tell_detached(const char *job, enum tell_detached how);
 
 #endif

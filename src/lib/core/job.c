@@ -34,6 +34,7 @@ struct job {
 	char nonce[JOBTEXT_NONCE_SIZE];
 	enum request request;
 	bool known;      /* the host has said that the job is there */
+	bool asked;      /* the host may have heard of it */
 	bool begun;      /* and so on this line */
 	bool paused;     /* by on_data */
 	bool cancelling; /* then the request after this one is CANCEL */
@@ -468,6 +469,7 @@ static void on_room(void *arg)
 			return;
 		/* So much was taken of what was sent before. */
 		j->heard_ms = clock_mono_ms();
+		j->asked = true;
 		j->sent += (size_t)n;
 	}
 	/* Before the program runs it is not accepted: tried again then. */
@@ -482,7 +484,7 @@ static void on_failed(const struct err *err, void *arg)
 	if (j->over)
 		return;
 	j->result.why = *err;
-	finish(j, j->known || j->sent > 0 ? JOB_UNKNOWN : JOB_UNREACHABLE, -1);
+	finish(j, job_was_asked(j) ? JOB_UNKNOWN : JOB_UNREACHABLE, -1);
 }
 
 static void on_lost(const struct err *err, void *arg)
@@ -540,6 +542,16 @@ void job_resume(struct job *j)
 		j->grown_ms = clock_mono_ms();
 	remote_resume(j->remote);
 	set_timer(j);
+}
+
+bool job_is_known(const struct job *j)
+{
+	return j->known;
+}
+
+bool job_was_asked(const struct job *j)
+{
+	return j->known || j->asked;
 }
 
 void job_cancel(struct job *j)

@@ -84,6 +84,10 @@ int job_start(struct job **ret, struct loop *loop, const struct job_spec *spec,
 /* The connection goes, the job on the host does not. */
 void job_free(struct job *j);
 void job_resume(struct job *j);
+/* The host has said that it is there. */
+bool job_is_known(const struct job *j);
+/* Else the host has not heard of it yet, and will not after job_free(). */
+bool job_was_asked(const struct job *j);
 /* Ends it with all its processes; the result comes as usual. */
 void job_cancel(struct job *j);
 
