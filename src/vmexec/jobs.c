@@ -16,6 +16,7 @@
 #include "../common/json_print.h"
 #include "core/jobframe.h"
 #include "core/jobquery.h"
+#include "core/jobrefused.h"
 #include "core/jobtext.h"
 #include "sys/jsondoc.h"
 
@@ -54,17 +55,12 @@ static int ask_host(const struct options *o,
 
 static int refuse(struct question *x, const struct jobframe_line *line)
 {
-	const char *code = line->len > 0 ? line->words[0] : "";
+	struct err err = ERR_INIT;
 
 	x->refused = true;
-	if (str_eq(code, "gone"))
-		log_err(_("%s: there is no job %s"), x->host, x->options->job);
-	else if (str_eq(code, "nostart"))
-		log_err(_("%s: job %s has not begun yet"), x->host,
-		        x->options->job);
-	else
-		log_err(_("%s: job %s cannot be ended"), x->host,
-		        x->options->job);
+	jobrefused_tell(line, x->options->job, &err);
+	err_prefix(&err, "%s", x->host);
+	log_show_err(LOG_LEVEL_ERR, &err);
 	return 0;
 }
 

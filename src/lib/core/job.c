@@ -13,6 +13,7 @@
 #include "str.h"
 #include "text.h"
 #include "core/jobframe.h"
+#include "core/jobrefused.h"
 #include "core/remote.h"
 #include "sys/sshclient.h"
 
@@ -81,12 +82,17 @@ static struct err *why(struct job *j)
 	return j->over ? NULL : &j->result.why;
 }
 
-static void refuse(struct job *j, const struct err *err)
+static void refuse_as(struct job *j, enum job_kind kind, const struct err *err)
 {
 	if (j->over)
 		return;
 	j->result.why = *err;
-	finish(j, j->known ? JOB_UNKNOWN : JOB_REFUSED, -1);
+	finish(j, kind, -1);
+}
+
+static void refuse(struct job *j, const struct err *err)
+{
+	refuse_as(j, j->known ? JOB_UNKNOWN : JOB_REFUSED, err);
 }
 
 /* --- what the host says -----------------------------------------------------
@@ -194,34 +200,19 @@ static void on_gone(struct job *j, bool rebooted)
 
 static int on_refused(struct job *j, const struct jobframe_line *line)
 {
-	const char *code = line->len > 0 ? line->words[0] : "";
-	char place[300] = "";
 	struct err e = ERR_INIT;
 
-	if (line->len > 1)
-		text_visible_str(place, sizeof place, line->words[1]);
-	if (str_eq(code, "gone") && j->known) {
+	if (jobrefused_is(line, "gone") && j->known) {
 		on_gone(j, !str_eq(j->boot, j->frame.boot));
 		return 0;
 	}
-	if (str_eq(code, "gone"))
-		err_set(&e, -ENOENT, _("there is no job %s on the host"),
-		        j->spec.start->id);
-	else if (str_eq(code, "nospace"))
-		err_set(&e, -ENOSPC, _("the disk of the host is full: %s"),
-		        place);
-	else if (str_eq(code, "nobase"))
-		err_set(&e, -EROFS,
-		        _("the host has no place for the job's files; tried "
-		          "were: %s"),
-		        place);
-	else if (str_eq(code, "method"))
-		err_set(&e, -EOPNOTSUPP,
-		        _("the host cannot keep a job alive by %s"), place);
-	else
-		err_set(&e, -EIO, _("the host refuses the job: %s %s"), code,
-		        place);
-	refuse(j, &e);
+	jobrefused_tell(line, j->spec.start->id, &e);
+	/* It does not go on: what is there is not what it was. */
+	refuse_as(j,
+	        !j->known                        ? JOB_REFUSED
+	        : jobrefused_is(line, "shorter") ? JOB_VANISHED
+	                                         : JOB_UNKNOWN,
+	        &e);
 	return 0;
 }
 
