@@ -58,7 +58,9 @@ sizes()
 {
 	set -- 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 	# shellcheck disable=SC2046 # nine fields a file, the fifth is its size
-	[ ! -s err ] && [ ! -s out ] || set -- $(ls -ln err out)
+	[ ! -s err ] && [ ! -s out ] || set -- $(ls -ln err out 2> /dev/null)
+	# Somebody has removed the directory.
+	[ $# -ge 14 ] && [ -e out ] || fail gone
 	err_size=$5 out_size=${14}
 }
 
@@ -72,11 +74,12 @@ end_at()
 	[ "$3" -ge "$2" ] || missing=' lost'
 }
 
-cd "$base/$id" || fail gone
+cd "$base/$id" && [ -r out ] && [ -r err ] || fail gone
 read_meta
 how=adopted
 [ "$first" != "$nonce" ] || how=started
-exec 3< out 4< err || fail gone
+# A shell ends when this fails.
+exec 3< out 4< err
 sizes
 look
 # Less than was sent: it has lost power.

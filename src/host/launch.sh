@@ -58,5 +58,5 @@ esac
 look
 # One that the host has forgotten to have begun must not begin again.
 if [ ! -d run ] && [ $state = starting ]; then
-	launch || fail method "$method"
+	launch || [ -d run ] || fail method "$method"
 fi
