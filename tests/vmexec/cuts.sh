@@ -73,7 +73,7 @@ follow()
 			set -- "$@" --attach "$job"
 			how=(h)
 		elif [ $code = 254 ] && grep -q 'there is no job' \
-			"$tmp/$me.err"; then
+			"$tmp/$me.err" "$tmp/$me.out"; then
 			# Killed before it could begin.
 			set -- "${@:1:$#-2}"
 			how=(h "$tmp/script" "$me")
