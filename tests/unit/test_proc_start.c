@@ -2,6 +2,8 @@
 /* proc_start() and proc_wait(): a program in two halves. */
 #include "proc_parts.h"
 
+#include "flying_time.h"
+
 static struct proc_program *start(const struct proc_spec *spec)
 {
 	struct proc_program *p = NULL;
@@ -128,6 +130,30 @@ static void test_hook_hangs(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static void test_takes_too_long(void **state)
+{
+	struct slow_hook h = {.go_at = 0};
+	struct proc_spec spec = {PROC_SPEC_INIT, .name = "p",
+	        .argv = ARGV("exit"), .pre_exec = wait_for_byte,
+	        .pre_exec_arg = &h, .grace_ms = 10, .give_up_ms = 1000000000};
+	struct proc_program *p = NULL;
+	struct err err = ERR_INIT;
+	int before = count_fds();
+
+	(void)state;
+	assert_int_equal(pipe2(h.fd, O_CLOEXEC), 0);
+	time_flies = true;
+	assert_int_equal(proc_start(&spec, &p, &err), -ETIMEDOUT);
+	stop_time();
+	assert_string_equal(err.message, "p did not start within 10 s");
+	assert_non_null(strstr(err.action, spec.argv[0]));
+	assert_null(p);
+	assert_int_equal(close(h.fd[0]), 0);
+	assert_int_equal(close(h.fd[1]), 0);
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 static void test_ends_by_itself(void **state)
 {
 	struct proc_spec spec = {PROC_SPEC_INIT, .argv = ARGV("exit")};
@@ -239,6 +265,7 @@ static int all_tests(void)
 	        cmocka_unit_test(test_hook_fails),
 	        cmocka_unit_test(test_hook_takes_long),
 	        cmocka_unit_test(test_hook_hangs),
+	        cmocka_unit_test(test_takes_too_long),
 	        cmocka_unit_test(test_ends_by_itself),
 	        cmocka_unit_test(test_waits_for_a_pipe),
 	        cmocka_unit_test(test_limit),

@@ -261,6 +261,21 @@ struct proc_program {
 	struct run run;
 };
 
+static int gave_up(
+        const struct run *r, const struct proc_result *res, struct err *err)
+{
+	if (!res->timed_out)
+		return err_set(err, -ECANCELED, _("%s was stopped"),
+		        run_name(r->spec));
+	err_set(err, -ETIMEDOUT, _("%s did not start within %d s"),
+	        run_name(r->spec), EXEC_MS / 1000);
+	err_action(err,
+	        _("Look whether %s can be read, and whether the disk that it "
+	          "is on answers."),
+	        r->spec->argv[0]);
+	return -ETIMEDOUT;
+}
+
 /* Until exec has closed the status pipe, or the child has said what failed. */
 static int await_exec(struct run *r, struct err *err)
 {
@@ -280,10 +295,8 @@ static int await_exec(struct run *r, struct err *err)
 		return 0;
 	proc_wait_cancel(&r->wait);
 	finish(r, &res);
-	if (has_failed_to_start(r))
-		return start_error(r, err);
-	return err_set(err, res.timed_out ? -ETIMEDOUT : -ECANCELED,
-	        _("%s was stopped"), run_name(r->spec));
+	return has_failed_to_start(r) ? start_error(r, err)
+	                              : gave_up(r, &res, err);
 }
 
 int proc_start(const struct proc_spec *spec, struct proc_program **ret,

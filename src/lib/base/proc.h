@@ -100,10 +100,10 @@ int proc_run(const struct proc_spec *spec, struct proc_result *ret,
  * The same in two halves, for a program that serves us while we do something
  * else: proc_start() returns as soon as it executes, 0 and *ret, or a negative
  * errno when it could not be started; -ETIMEDOUT when that takes 10 s, and
- * -ECANCELED as the callbacks wish.  @spec is copied; what it points to must
- * live until proc_start() has returned, what cb_arg points to until
- * proc_wait() has.  Nobody reads its output meanwhile: give it descriptors of
- * your own.
+ * -ECANCELED when a callback or (unless ignored) a signal ends it.  @spec is
+ * copied; what it points to must live until proc_start() has returned, what
+ * cb_arg points to until proc_wait() has.  Nobody reads its output meanwhile:
+ * give it descriptors of your own.
  *
  * proc_wait() waits for the end by the rules of proc_run(), timeout_ms counting
  * from here (@timeout_ms instead of the spec's when it is not 0), and frees

@@ -185,7 +185,7 @@ static int not_mounted(const struct target *t, int r, struct err *err)
 		err_meaning(err, "%s", _("Nothing was copied."));
 	}
 	if (r == -ETIMEDOUT)
-		err_action(err, "%s",
+		err_action_default(err, "%s",
 		        _("Unplug the disk, plug it in again, try another "
 		          "cable or port; \"dmesg\" shows what the kernel "
 		          "says."));
