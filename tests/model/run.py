@@ -75,9 +75,9 @@ LONG = [
 
 CLAIMS = {"safety": "", "copy_goes_on": ": every copy goes on",
           "job_goes_on": ": every job is answered"}
-SWITCHES = {"FAILS": "a full disk", "FULL": "a disk that stays full", "STUCK": "a blocked gate",
-            "RENEWALS": "a renewal", "LATE": "late unlocks",
-            "CLEAN": "veeam-lock --clean", "NO_RUNS": "no ids of runs",
+SWITCHES = {"FAILS": "a full disk", "FULL": "a disk that stays full",
+            "STUCK": "a blocked gate", "RENEWALS": "a renewal",
+            "LATE": "late unlocks", "CLEAN": "veeam-lock --clean", "NO_RUNS": "no ids of runs",
             "TMPFS": "all in memory"}
 
 

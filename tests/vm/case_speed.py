@@ -91,7 +91,8 @@ def speed(world, c):
           "/etc/udev/rules.d/66-vm.rules; systemctl daemon-reload; "
           "udevadm control --reload")
 
-    match = fastest(vm, f"/usr/sbin/asbackup match -q --uuid {others[NOTHING].uuid}")
+    uuid = others[NOTHING].uuid
+    match = fastest(vm, f"/usr/sbin/asbackup match -q --uuid {uuid}")
     true = fastest(vm, "/bin/true")
     c.note(f"asbackup match {match:.1f} ms, /bin/true {true:.1f} ms "
            f"(emulated): {match / true:.1f} times")
