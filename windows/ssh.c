@@ -107,9 +107,11 @@ static struct ssh_outcome lock_outcome(unsigned long code)
 		        L"not good. On the backup server: veeam-lock --list"};
 	case 75:
 		return (struct ssh_outcome){75,
-		        L"Gave up waiting for the running copy; no lock is "
-		        L"held. Start the job again when the copy has ended. "
-		        L"On the backup server: asbackup status"};
+		        L"Gave up waiting for the running copy. Start the job "
+		        L"again when the copy has ended; on the backup server: "
+		        L"asbackup status. In case it runs all the same, it "
+		        L"counts as running and copies wait for it, until "
+		        L"veeam-unlock is called."};
 	default:
 		return (struct ssh_outcome){1, NULL};
 	}

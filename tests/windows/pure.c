@@ -305,7 +305,10 @@ static void test_ssh(void)
 
 	check(ssh_outcome(SSH_LOCK, 0).exit_code == 0, "ssh: lock 0");
 	check(ssh_outcome(SSH_LOCK, 1).exit_code == 1, "ssh: lock 1");
-	check(ssh_outcome(SSH_LOCK, 75).exit_code == 75, "ssh: lock 75");
+	check(ssh_outcome(SSH_LOCK, 75).exit_code == 75 &&
+	                wcsstr(ssh_outcome(SSH_LOCK, 75).text,
+	                        L"it counts as running and copies wait"),
+	        "ssh: lock 75");
 	check(ssh_outcome(SSH_LOCK, 2).exit_code == 2, "ssh: lock 2");
 	check(ssh_outcome(SSH_LOCK, 3).exit_code == 3, "ssh: lock 3");
 	check(ssh_outcome(SSH_LOCK, 255).exit_code == 1, "ssh: lock 255");
