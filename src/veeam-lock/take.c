@@ -225,7 +225,9 @@ static void explain_forced(struct taking *t)
 	        text_duration(waited, clock_mono_ms() - t->began_ms), t->job);
 	err_action(&t->err, "%s",
 	        _("Let the job start at another time than the copy, or set "
-	          "when-copy-runs = yield in section [VEEAM]."));
+	          "when-copy-runs = yield in section [VEEAM]. If Veeam does "
+	          "not start it, call veeam-unlock for it: until then copies "
+	          "wait for it."));
 }
 
 /* It is entered in spite of that. */

@@ -116,6 +116,8 @@ unlock --all
 hold "$locks/copy"
 lock --job again --wait 0 > out
 is "$?" 75 'refused while a copy runs'
+like "$(cat err)" 'call veeam-unlock for it: until then copies wait' \
+	'refused: what becomes of its lock'
 lock --job again --wait 0 > out
 unlike "$(cat out)" 'copy waits for a lock' \
 	'refused, once more: the copy runs, it does not wait'
