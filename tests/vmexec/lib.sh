@@ -81,10 +81,22 @@ login_shell()
 	cat "$tmp/passwd" > /etc/passwd
 }
 
+# A port that stays free while nobody listens: none of those that the kernel
+# gives to outgoing connections, which could even meet themselves there.
 free_port()
 {
-	"$python" -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	"$python" -c 'import random, socket
+with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+    lowest = int(f.read().split()[0])
+while True:
+    port = random.randrange(2000, lowest)
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break'
 }
 
 new_key() { ssh-keygen -q -t ed25519 -N "${2:-}" -C "${1##*/}" -f "$1"; }
