@@ -10,7 +10,7 @@ need valgrind valgrind
 shopt -s nullglob
 
 slow='^test_(proc|lockfile|disk|mount|mail|rsync_run|target|run|clocksync'
-slow+='|job|nomem|reach|remote|resolve|sshclient)(_|$)'
+slow+='|job|jobquery|nomem|reach|remote|resolve|sshclient)(_|$)'
 for source in tests/unit/test_*.c; do
 	name=${source##*/}
 	name=${name%.c}
