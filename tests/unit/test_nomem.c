@@ -15,6 +15,8 @@
 
 #include "loop.h"
 #include "core/job.h"
+#include "core/jobframe.h"
+#include "core/jobquery.h"
 #include "jobhost.h"
 
 #define NONCE "0123456789abcdef0123456789abcdef"
@@ -167,11 +169,10 @@ static void on_end(const struct job_result *result, void *arg)
 }
 
 /* The @n-th allocation fails; false: there were not so many. */
-static bool run(struct run *r, unsigned port, int n)
+static bool run(struct run *r, const struct remote_options *remote, int n)
 {
-	struct jobhost_line line;
 	struct jobtext_start start = {.id = "j"};
-	struct job_spec spec = {.remote = &line.remote,
+	struct job_spec spec = {.remote = remote,
 	        .start = &start,
 	        .script = "",
 	        .silence_ms = 20000};
@@ -183,10 +184,6 @@ static bool run(struct run *r, unsigned port, int n)
 	int e, step = 0;
 
 	*r = (struct run){.job = NULL};
-	jobhost_line_init(&line);
-	line.remote.port = port;
-	line.remote.delay_ms = 10;
-	line.remote.retries = 1;
 	fired = false;
 	left = n;
 	e = job_start(&r->job, &loop, &spec, &h, &err);
@@ -206,36 +203,107 @@ static bool run(struct run *r, unsigned port, int n)
 	return fired;
 }
 
+static void init_line(struct jobhost_line *line)
+{
+	jobhost_line_init(line);
+	line->remote.delay_ms = 10;
+	line->remote.retries = 1;
+}
+
 static void test_refused(void **state)
 {
-	unsigned port;
+	struct jobhost_line line;
 	int n = 0;
 	struct run r;
 
 	(void)state;
 	NEED_SSHD();
-	port = sshd_free_port();
-	while (run(&r, port, ++n))
+	init_line(&line);
+	line.remote.port = sshd_free_port();
+	while (run(&r, &line.remote, ++n))
 		assert_true(r.ends == 0 || r.result.kind == JOB_UNREACHABLE);
 	assert_int_equal(r.ends, 1);
 	assert_true(n > 5);
 }
 
-static void test_reached(void **state)
+static void reach_it(const struct remote_options *remote)
 {
-	int n = 0;
 	struct run r;
+	int n = 0;
 
-	(void)state;
-	NEED_SSHD();
 	jobhost_acts("hello; said started\n"
 	             "printf 'O 0 3\\nabcX 0 3 0 9 exit\\n'\n"
 	             "cat > /dev/null\n");
-	while (run(&r, sshd.port, ++n))
+	while (run(&r, remote, ++n))
 		continue;
 	assert_int_equal(r.ends, 1);
 	assert_int_equal(r.result.kind, JOB_EXITED);
 	assert_int_equal(r.result.out, 3);
+	assert_true(n > 20);
+}
+
+static void test_reached(void **state)
+{
+	_cleanup_free_ char *proxy = NULL;
+	struct jobhost_line line;
+
+	(void)state;
+	NEED_SSHD();
+	init_line(&line);
+	reach_it(&line.remote);
+	proxy = str_printf(
+	        "exec /usr/sbin/sshd -i -f %s", sshd_file("sshd_config"));
+	line.remote.proxy = proxy;
+	reach_it(&line.remote);
+}
+
+/* --- a question -------------------------------------------------------------
+ */
+
+static void compose_list(struct buf *b, const char *nonce, void *arg)
+{
+	(void)arg;
+	jobtext_list(b, nonce);
+}
+
+static int on_answer(
+        const struct jobframe_line *line, void *arg, struct err *err)
+{
+	int *lines = arg;
+
+	(void)line;
+	(void)err;
+	(*lines)++;
+	return 0;
+}
+
+static void test_query(void **state)
+{
+	struct jobhost_line line;
+	int lines = 0, n = 0;
+	struct jobquery q = {.remote = &line.remote,
+	        .silence_ms = 20000,
+	        .compose = compose_list,
+	        .on_line = on_answer,
+	        .arg = &lines};
+
+	(void)state;
+	NEED_SSHD();
+	init_line(&line);
+	jobhost_acts("hello; echo J a; echo Z\n");
+	do {
+		struct err err = ERR_INIT;
+		int r;
+
+		lines = 0;
+		fired = false;
+		left = ++n;
+		r = jobquery_ask(&q, &err);
+		left = 0;
+		assert_int_equal(err.code, r);
+		assert_int_equal(err.message[0] != '\0', r < 0);
+		assert_true(r == 0 ? lines == 2 : fired);
+	} while (fired);
 	assert_true(n > 20);
 }
 
@@ -245,6 +313,7 @@ int main(void)
 	        cmocka_unit_test(test_jobtext),
 	        cmocka_unit_test(test_refused),
 	        cmocka_unit_test(test_reached),
+	        cmocka_unit_test(test_query),
 	};
 
 	return cmocka_run_group_tests_name(
