@@ -25,6 +25,7 @@ struct run {
 	int events[JOB_CANCELLING + 1];
 	int ends;
 	int cancel_at; /* event; -1 = none */
+	int cut_at;    /* likewise: the connection breaks */
 	int pause_ms;  /* after the first data */
 	int64_t resume_at_ms;
 };
@@ -51,6 +52,12 @@ static void on_event(enum job_event what, const char *text, void *arg)
 	if ((int)what == r->cancel_at) {
 		r->cancel_at = -1;
 		job_cancel(r->job);
+		/* Once more is nothing. */
+		job_cancel(r->job);
+	}
+	if ((int)what == r->cut_at) {
+		r->cut_at = -1;
+		sshd_kill_sessions();
 	}
 }
 
@@ -68,7 +75,8 @@ static void init(struct run *r, const char *act)
 {
 	*r = (struct run){.loop = LOOP_INIT,
 	        .out = {BUF_INIT, BUF_INIT},
-	        .cancel_at = -1};
+	        .cancel_at = -1,
+	        .cut_at = -1};
 	jobhost_line_init(&r->line);
 	r->start = (struct jobtext_start){.id = "j"};
 	r->spec = (struct job_spec){.remote = &r->line.remote,
@@ -142,10 +150,12 @@ static void test_simple(void **state)
 	assert_int_equal(r.events[JOB_LOST], 0);
 	done(&r, "start 0\n");
 	/* One that was there. */
-	init(&r, "hello; said adopted; echo X 255 0 0 9 exit\n");
+	assert_false(r.result.incomplete);
+	init(&r, "hello; said adopted; echo X 255 0 0 9 exit lost\n");
 	r.spec.attach = true;
 	go(&r);
 	expect_kind(&r, JOB_EXITED, 255);
+	assert_true(r.result.incomplete);
 	assert_int_equal(r.events[JOB_ADOPTED], 1);
 	done(&r, "follow 0\n");
 }
@@ -169,6 +179,23 @@ static void test_torn(void **state)
 	assert_int_equal(r.events[JOB_LOST], 3);
 	assert_int_equal(r.events[JOB_RESUMED], 2);
 	done(&r, "start 0\nfollow 3\nfollow 6\nfollow 6\n");
+}
+
+/* And without a word of the host. */
+static void test_cut(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEED_SSHD();
+	init(&r, "hello; said started; [ $n != 1 ] || hang\n"
+	         "echo X 0 0 0 9 exit\n");
+	r.cut_at = JOB_STARTED;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_int_equal(r.events[JOB_LOST], 1);
+	assert_int_equal(r.events[JOB_RESUMED], 1);
+	done(&r, "start 0\nfollow 0\n");
 }
 
 /* Not known to be there: it is started again, and the host knows. */
@@ -198,6 +225,13 @@ static void test_gives_up(void **state)
 	expect_kind(&r, JOB_UNKNOWN, -1);
 	assert_int_equal(r.events[JOB_LOST], 2);
 	done(&r, "start 0\nfollow 0\nfollow 0\n");
+	/* A shell that ends at once and says nothing is none. */
+	init(&r, "exit 0\n");
+	r.spec.retries = 1;
+	go(&r);
+	expect_kind(&r, JOB_REFUSED, -1);
+	assert_int_equal(r.result.why.code, -ENOEXEC);
+	done(&r, "start 0\nstart 0\n");
 	/* A sign of life each time: it may go on for ever. */
 	init(&r, "hello; said started; echo H 0 0\n"
 	         "[ $n -lt 8 ] || echo X 0 0 0 9 exit\n");
@@ -270,6 +304,23 @@ static void test_not_idle(void **state)
 	expect_kind(&r, JOB_EXITED, 0);
 	assert_string_equal(r.out[0].data, "xy");
 	assert_int_equal(r.events[JOB_CANCELLING] + r.events[JOB_LOST], 0);
+	done(&r, "start 0\n");
+}
+
+/* Nothing has arrived yet, but the host tells that there is more and more. */
+static void test_growing(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEED_SSHD();
+	init(&r, "hello; said started; i=0\n"
+	         "while [ $i -lt 8 ]; do i=$((i + 1)); echo H $i 0\n"
+	         "	sleep .2; done\n"
+	         "printf 'O 0 8\\nabcdefgh'; echo X 0 8 0 9 exit\n");
+	r.spec.idle_ms = 1000;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
 	done(&r, "start 0\n");
 }
 
@@ -346,6 +397,9 @@ static void test_words(void **state)
 	        {"hello; said started; echo X 0 0 0 9 timeout", JOB_TIMED_OUT,
 	                -ETIMEDOUT},
 	        {"hello; said started; echo what", JOB_UNKNOWN, -EPROTO},
+	        {"hello; said started; said started", JOB_UNKNOWN, -EPROTO},
+	        {"hello; said started; echo Z running", JOB_UNKNOWN, -EPROTO},
+	        {"hello; said started; echo H 1 x", JOB_UNKNOWN, -EPROTO},
 	        {"hello; said started; echo X 0 1 0 9 exit", JOB_UNKNOWN,
 	                -EPROTO},
 	        {"hello; said started; echo X 256 0 0 9 exit", JOB_UNKNOWN,
@@ -393,11 +447,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_simple),
 	        cmocka_unit_test(test_torn),
+	        cmocka_unit_test(test_cut),
 	        cmocka_unit_test(test_torn_start),
 	        cmocka_unit_test(test_gives_up),
 	        cmocka_unit_test(test_silence),
 	        cmocka_unit_test(test_idle),
 	        cmocka_unit_test(test_not_idle),
+	        cmocka_unit_test(test_growing),
 	        cmocka_unit_test(test_cancel),
 	        cmocka_unit_test(test_long_script),
 	        cmocka_unit_test(test_words),
