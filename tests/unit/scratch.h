@@ -9,9 +9,11 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,6 +100,23 @@ _unused_ static bool scratch_has(const char *dir, const char *name)
 {
 	return faccessat(AT_FDCWD, scratch_path(dir, name), F_OK,
 	               AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* No more than @n descriptors can be opened from now on, and what could be
+ * before; -1 = as before. */
+_unused_ static void scratch_limit_fds(int n)
+{
+	static rlim_t before;
+	struct rlimit limit;
+	int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (before == 0)
+		before = limit.rlim_cur;
+	limit.rlim_cur = n < 0 ? before : (rlim_t)(lowest + n);
+	if (lowest >= 0)
+		(void)close(lowest);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 /* Replaces a string that settings_free() will free. */

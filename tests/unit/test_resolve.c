@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -12,7 +13,20 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "scratch.h"
 #include "sys/resolve.h"
+
+/* Takes the place of the C library's. */
+static int refusal;
+int getaddrinfo_a(int mode, struct gaicb *list[], int n, struct sigevent *event)
+{
+	int (*real)(int, struct gaicb *[], int, struct sigevent *);
+
+	if (refusal)
+		return refusal;
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo_a");
+	return real(mode, list, n, event);
+}
 
 static int ask(struct resolve **r, const char *host,
         const struct addrinfo **list, struct err *err)
@@ -91,6 +105,30 @@ static void test_no_address(void **state)
 	}
 }
 
+/* What is missing is here, not there. */
+static void test_not_asked(void **state)
+{
+	static const int refusals[] = {EAI_AGAIN, EAI_MEMORY, EAI_SYSTEM};
+	struct err err = ERR_INIT;
+	struct resolve *r = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		refusal = refusals[i];
+		assert_int_equal(
+		        resolve_start(&r, "localhost", 22, &err), -EAGAIN);
+		assert_non_null(strstr(err.message, "localhost"));
+		assert_null(r);
+	}
+	refusal = 0;
+	scratch_limit_fds(0);
+	assert_int_equal(resolve_start(&r, "localhost", 22, &err), -EMFILE);
+	scratch_limit_fds(-1);
+	assert_int_equal(err.code, -EMFILE);
+	assert_non_null(strstr(err.message, "localhost"));
+	assert_null(r);
+}
+
 /* Whoever is quicker, the resolver's thread or we. */
 static void test_freed(void **state)
 {
@@ -123,6 +161,7 @@ int main(void)
 	        cmocka_unit_test(test_numbers),
 	        cmocka_unit_test(test_name),
 	        cmocka_unit_test(test_no_address),
+	        cmocka_unit_test(test_not_asked),
 	        cmocka_unit_test(test_freed),
 	};
 

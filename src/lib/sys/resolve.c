@@ -61,11 +61,13 @@ int resolve_start(
 	if (!r)
 		return err_nomem(err);
 	atomic_init(&r->refs, 1);
-	r->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r->host = strdup(host);
+	r->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (r->fd < 0 || !r->host) {
+		e = r->host ? -errno : -ENOMEM;
 		unref(r);
-		return err_nomem(err);
+		return err_set(
+		        err, e, _("cannot look up %s: %s"), host, err_text(e));
 	}
 	snprintf(r->port, sizeof r->port, "%u", port);
 	r->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM,
