@@ -191,6 +191,8 @@ static void done(struct host *h)
 
 static void test_up_and_lost(void **state)
 {
+	struct sshclient_handlers nobody = {.arg = NULL};
+	struct err err = ERR_INIT;
 	struct host h;
 
 	(void)state;
@@ -206,6 +208,8 @@ static void test_up_and_lost(void **state)
 		await(&h, ON_LOST, i);
 		assert_int_equal(h.err.code, -ENOTCONN);
 		/* It is not up now. */
+		assert_int_equal(remote_exec(h.remote, "true", &nobody, &err),
+		        -ENOTCONN);
 		assert_int_equal(remote_write(h.remote, "x", 1), -ENOTCONN);
 		assert_int_equal(remote_write_end(h.remote), -ENOTCONN);
 		remote_resume(h.remote);
@@ -452,6 +456,47 @@ static void test_resume(void **state)
 	done(&h);
 }
 
+/* However many there are: it comes up, or fails and can be tried again. */
+static void run_out(const char *proxy, int n)
+{
+	struct host h;
+	int64_t end = clock_mono_ms() + LIMIT_MS;
+
+	init(&h, sshd.port);
+	h.options.proxy = proxy;
+	begin(&h);
+	scratch_limit_fds(n);
+	while (h.counts[ON_UP] + h.counts[ON_FAILED] == 0) {
+		assert_true(clock_mono_ms() < end);
+		assert_int_equal(loop_step(&h.loop, 1000), 0);
+	}
+	scratch_limit_fds(-1);
+	if (n == 0)
+		assert_int_equal(h.err.code, -EMFILE);
+	assert_int_equal(h.err.code<0, h.counts[ON_FAILED]> 0);
+	if (h.counts[ON_UP] == 0) {
+		remote_connect(h.remote);
+		await(&h, ON_UP, 1);
+	}
+	done(&h);
+}
+
+static void test_no_descriptors(void **state)
+{
+	_cleanup_free_ char *proxy = str_printf(
+	        "exec /usr/sbin/sshd -i -f %s", sshd_file("sshd_config"));
+	int before;
+
+	(void)state;
+	NEED_SSHD();
+	before = sshd_count_fds();
+	for (int n = 0; n < 8; n++) {
+		run_out(NULL, n);
+		run_out(proxy, n);
+	}
+	assert_int_equal(sshd_count_fds(), before);
+}
+
 static void test_descriptors(void **state)
 {
 	struct host h;
@@ -494,6 +539,7 @@ int main(void)
 	        cmocka_unit_test(test_proxy),
 	        cmocka_unit_test(test_proxy_words),
 	        cmocka_unit_test(test_resume),
+	        cmocka_unit_test(test_no_descriptors),
 	        cmocka_unit_test(test_descriptors),
 	};
 
