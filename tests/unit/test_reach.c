@@ -2,6 +2,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,9 +20,20 @@
 
 #include "clock.h"
 #include "loop.h"
+#include "str.h"
 #include "core/reach.h"
 #include "own_mounts.h"
 #include "scratch.h"
+
+static bool has_own_net;
+
+#define NEED_OWN_NET()                                                         \
+	do {                                                                   \
+		if (!has_own_net) {                                            \
+			print_message("needs root and a network namespace\n"); \
+			skip();                                                \
+		}                                                              \
+	} while (0)
 
 /* A host that is reached, or not. */
 struct trip {
@@ -95,11 +110,14 @@ static int listen_on(const char *address, unsigned *port, int backlog)
 
 #define FILLERS 4
 
-/* Nobody takes its connections, so what comes now gets no answer. */
+/* Nobody takes its connections, so what comes now gets no answer: also the last
+ * of these did not. */
 static void fill(const char *address, unsigned port, int fds[FILLERS])
 {
 	struct sockaddr_in a = {
 	        .sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct pollfd p = {.events = POLLOUT};
+	int answered = 1;
 
 	assert_int_equal(inet_pton(AF_INET, address, &a.sin_addr), 1);
 	for (int i = 0; i < FILLERS; i++) {
@@ -107,8 +125,10 @@ static void fill(const char *address, unsigned port, int fds[FILLERS])
 		        AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		assert_true(fds[i] >= 0);
 		(void)connect(fds[i], (struct sockaddr *)&a, sizeof a);
-		usleep(10000);
+		p.fd = fds[i];
+		answered = poll(&p, 1, 20);
 	}
+	assert_int_equal(answered, 0);
 }
 
 static void close_all(const int *fds, size_t n)
@@ -228,6 +248,65 @@ static void test_addresses(void **state)
 	scratch_remove(dir);
 }
 
+/* One that fails at once, and no other one. */
+static void test_no_route(void **state)
+{
+	struct trip t;
+
+	(void)state;
+	NEED_OWN_NET();
+	go(&t, "192.0.2.1", 22, 5000);
+	assert_int_equal(t.result.fd, -ENETUNREACH);
+	assert_int_equal(t.result.err.code, -ENETUNREACH);
+	assert_int_equal(t.result.ping, REACH_PING_UNKNOWN);
+	assert_string_equal(t.result.address, "192.0.2.1");
+}
+
+/* --- ping -------------------------------------------------------------------
+ */
+
+static void set_ipv4(const char *name, const char *value)
+{
+	_cleanup_free_ char *path = str_printf("/proc/sys/net/ipv4/%s", name);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, value, strlen(value)), strlen(value));
+}
+
+/* Of a host that takes no connection: is it there at all? */
+static void test_ping(void **state)
+{
+	static const struct {
+		const char *groups; /* who may ask */
+		const char *ignore;
+		enum reach_ping ping;
+	} cases[] = {
+	        {"0 0", "0", REACH_PING_ANSWERED},
+	        {"0 0", "1", REACH_PING_SILENT},
+	        {"1 0", "0", REACH_PING_UNKNOWN},
+	};
+	unsigned port = 0;
+	int listener, fds[FILLERS];
+
+	(void)state;
+	NEED_OWN_NET();
+	listener = listen_on("127.0.0.1", &port, 0);
+	fill("127.0.0.1", port, fds);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct trip t;
+
+		set_ipv4("ping_group_range", cases[i].groups);
+		set_ipv4("icmp_echo_ignore_all", cases[i].ignore);
+		go(&t, "127.0.0.1", port, 300);
+		assert_int_equal(t.result.fd, -ETIMEDOUT);
+		assert_int_equal(t.result.ping, cases[i].ping);
+		assert_string_equal(t.result.address, "127.0.0.1");
+	}
+	close_all(fds, FILLERS);
+	close(listener);
+}
+
 /* The name server takes the question and never answers. */
 static void test_silent_resolver(void **state)
 {
@@ -308,11 +387,26 @@ static void test_freed(void **state)
 	reach_free(NULL);
 }
 
+/* Nothing but the loopback device. */
+static bool own_net(void)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	_cleanup_close_ int fd = -1;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
+		return false;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	return true;
+}
+
 /* Before the resolver has a thread: that would stay where it is. */
 static int setup(void **state)
 {
 	(void)state;
 	(void)own_mounts();
+	has_own_net = own_net();
 	return 0;
 }
 
@@ -324,6 +418,8 @@ int main(void)
 	        cmocka_unit_test(test_black_hole),
 	        cmocka_unit_test(test_no_address),
 	        cmocka_unit_test(test_addresses),
+	        cmocka_unit_test(test_no_route),
+	        cmocka_unit_test(test_ping),
 	        cmocka_unit_test(test_silent_resolver),
 	        cmocka_unit_test(test_freed),
 	};
