@@ -45,6 +45,34 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
+/* --- notices between the output ----------------------------------------------
+ */
+
+/* A notice begins a line of its own, in no colour of the script. */
+static void protect_notices(const struct output *o)
+{
+	static const char *const leads[] = {NULL, "\n", "\033[0m", "\033[0m\n"};
+
+	if (o->has_notices)
+		log_set_lead(leads[o->place.is_styled * 2 + o->place.in_line]);
+}
+
+/* One that has come meanwhile has left the terminal at the start of a line. */
+static void find_place(struct output *o)
+{
+	if (o->has_notices && !log_has_lead())
+		o->place = (struct termsafe_place){.in_line = false};
+}
+
+void output_end_line(struct output *o)
+{
+	o->place.in_line = true;
+	protect_notices(o);
+}
+
+/* --- begin and end ----------------------------------------------------------
+ */
+
 /* The same pipe or terminal by a description of our own: not blocking is then
  * only ours, and none of the business of who shares it. */
 static int open_stream(int fd)
@@ -67,6 +95,7 @@ int output_init(
 	*o = (struct output){.prefix = options->prefix,
 	        .strip = options->strip,
 	        .json = options->json,
+	        .has_notices = isatty(STDERR_FILENO),
 	        .log_fd = -1};
 	for (int i = 0; i < 2; i++) {
 		o->streams[i].fd = open_stream(i + 1);
@@ -87,6 +116,7 @@ void output_done(struct output *o)
 {
 	util_closep(&o->log_fd);
 	/* What the shell prints next is not the script's. */
+	find_place(o);
 	for (int i = 0; i < 2 && o->place.is_styled; i++)
 		if (o->streams[i].is_terminal &&
 		        write_all(o->streams[i].fd, "\033[0m", 4) == 0)
@@ -95,6 +125,9 @@ void output_done(struct output *o)
 		if (o->streams[i].fd > 2)
 			util_closep(&o->streams[i].fd);
 }
+
+/* --- output -----------------------------------------------------------------
+ */
 
 static void put_prefix(struct output_stream *s, const char *prefix,
         struct buf *out, const char *data, size_t len)
@@ -134,27 +167,13 @@ static void convert(struct output *o, struct output_stream *s, struct buf *a,
 	}
 }
 
-/* A notice begins a line of its own, in no colour of the script. */
-static void protect_notices(const struct output *o)
-{
-	static const char *const leads[] = {NULL, "\n", "\033[0m", "\033[0m\n"};
-
-	if (isatty(STDERR_FILENO))
-		log_set_lead(leads[o->place.is_styled * 2 + o->place.in_line]);
-}
-
-void output_end_line(struct output *o)
-{
-	o->place.in_line = true;
-	protect_notices(o);
-}
-
 static int write_stream(struct output *o, struct output_stream *s,
         const char *data, size_t len, struct err *err)
 {
 	_cleanup_buf_ struct buf a = BUF_INIT, b = BUF_INIT;
 	int r;
 
+	find_place(o);
 	convert(o, s, &a, &b, &data, &len);
 	if (buf_failed(&a) || buf_failed(&b))
 		return err_nomem(err);

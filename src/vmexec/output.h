@@ -28,7 +28,8 @@ struct output {
 	const char *prefix;
 	bool strip;
 	bool json;
-	struct termsafe_place place; /* on the terminal */
+	bool has_notices;            /* on a terminal */
+	struct termsafe_place place; /* there */
 	int log_fd;                  /* -1: none */
 };
 

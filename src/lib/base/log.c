@@ -310,6 +310,11 @@ void log_set_lead(const char *lead)
 	state.lead = lead;
 }
 
+bool log_has_lead(void)
+{
+	return state.lead != NULL;
+}
+
 /* @follows: belongs to the line before, so it is indented instead of having
  * a level in front. */
 static void put(enum log_level level, const char *text, bool follows)

@@ -62,6 +62,8 @@ void log_progress(const char *line);
 /* Written to standard error once, before the next line there: ends what
  * somebody else has left open on the terminal. A constant; "" = nothing. */
 void log_set_lead(const char *lead);
+/* It has not been written yet. */
+bool log_has_lead(void);
 
 /* The last lines (up to 20, oldest first) of level NOTICE and more important
  * or INFO, as one string with newlines; caller frees. NULL = out of memory. */
