@@ -256,3 +256,53 @@ nobody_left()
 		not_ok "${1:-no process of a job is left}" "$(show_jobs)"
 	fi
 }
+
+# --- a terminal -------------------------------------------------------------------
+
+# sit NAME [COLUMNS] COMMAND...: on a terminal of its own (terminal.py): what is
+# to be seen in $tmp/NAME.screen, in the end the status in $tmp/NAME.code.
+declare -A seats=()
+sit()
+{
+	local name=$1 fd
+	shift
+	rm -f "$tmp/$name".{keys,pid,code}
+	: > "$tmp/$name.screen"
+	mkfifo "$tmp/$name.keys"
+	"$python" tests/vmexec/terminal.py "$tmp/$name" "$@" \
+		< "$tmp/$name.keys" > "$tmp/$name.driver" 2>&1 &
+	kill_at_end $!
+	# For both, so that writing does no harm when nobody is there any more.
+	exec {fd}<> "$tmp/$name.keys"
+	seats[$name]=$fd
+}
+
+# at NAME WHAT: "type TEXT", "columns N", "hang up".
+at() { printf '%s\n' "$2" >&"${seats[$1]}"; }
+# press NAME TEXT
+press() { at "$1" "type $2"; }
+
+# shows NAME REGEX [SECONDS]: it is to be seen, at last.
+shows() { until_true "${3:-20}" grep -qaE -e "$2" "$tmp/$1.screen"; }
+# What was seen, without colours.
+seen() { sed 's/\x1b\[[0-9;]*m//g' "$tmp/$1.screen"; }
+
+# gone NAME [SECONDS]: $code; "runs" when it does not end.
+gone()
+{
+	code=runs
+	! until_true "${2:-20}" [ -e "$tmp/$1.code" ] ||
+		code=$(cat "$tmp/$1.code")
+}
+
+# left NAME CODE WHAT: it ended so; else what was to be seen.
+left()
+{
+	gone "$1"
+	if [ "$code" = "$2" ]; then
+		ok "$3"
+	else
+		not_ok "$3" "status $code, wanted $2" \
+			"$(cat -v "$tmp/$1.screen" "$tmp/$1.driver")"
+	fi
+}
