@@ -245,8 +245,12 @@ for how in 'h -c true' '--attach x h' '--list h' '--cancel x h' '--clean h'; do
 		echoes pw
 	like "$(seen pw)" 'interrupted.*status 255' 'which is said'
 	unlike "$(seen pw)" refuses 'and not that the host refused it'
-	check 'and nothing else is asked' asked_times pw 1
 done
+# A password could be tried next.
+asked locked locked h -c true
+press locked '\x03'
+check 'Ctrl-C at a passphrase: the terminal echoes' echoes locked
+check 'and nothing else is asked' asked_times locked 1
 asked pw pw h -c true
 press pw '\x1c'
 check 'Ctrl-\ at a password: the terminal echoes' echoes pw
