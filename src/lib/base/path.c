@@ -120,6 +120,25 @@ int path_mkdirs(const char *path, mode_t mode, struct err *err)
 /* O_NONBLOCK: a FIFO in its place must not stop us. */
 #define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
+ssize_t path_read_all(int fd, void *dst, size_t size)
+{
+	char *p = dst;
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, p + len, size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
 /* Reads @fd to its end. The size of stat() is not asked: it is 0 in /proc,
  * and a file can grow. */
 int path_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
@@ -142,16 +161,14 @@ int path_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
 				return -ENOMEM;
 			data = more;
 		}
-		n = read(fd, data + len, size - len - 1);
-		if (n < 0 && errno == EINTR)
-			continue;
+		n = path_read_all(fd, data + len, size - len - 1);
 		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
+			return (int)n;
 		len += (size_t)n;
 		if (len > max)
 			return -EFBIG;
+		if (len < size - 1)
+			break;
 	}
 	data[len] = '\0';
 	*ret = TAKE_PTR(data);
@@ -261,23 +278,4 @@ DIR *path_open_dir(int dir_fd)
 	if (!dir)
 		util_closep(&fd);
 	return dir;
-}
-
-ssize_t path_read_all(int fd, void *dst, size_t size)
-{
-	char *p = dst;
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, p + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
 }
