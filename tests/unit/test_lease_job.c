@@ -233,18 +233,28 @@ static void forced_when_nobody_copies(void **s)
 	assert_int_equal(job_release(&a, "job", "1"), LEASE_RELEASED);
 }
 
-/* Whoever is stuck in the gate: the copy is not clean, and the ticket that is
- * left behind becomes the lease. */
-static void forced_though_the_gate_is_stuck(void **s)
+/* A job waits for a copy, goes its way, and cannot say so: somebody is stuck in
+ * the gate.  Its descriptor; time flies. */
+static int force_at_a_stuck_gate(void)
 {
 	int gate;
 
-	(void)s;
 	copy_fd = copy_begin(&copy);
 	assert_int_equal(job_queue(&a, "job", "1"), 1);
 	gate = lockdir_enter(&b.dir, &err);
+	assert_true(gate >= 0);
 	time_flies = true;
 	assert_int_equal(job_force(&a, "job", "1"), -ETIMEDOUT);
+	return gate;
+}
+
+/* The copy is not clean, and the ticket that is left behind becomes the
+ * lease. */
+static void forced_though_the_gate_is_stuck(void **s)
+{
+	int gate = force_at_a_stuck_gate();
+
+	(void)s;
 	assert_int_equal(copy_verdict(&copy), -ETIMEDOUT);
 	assert_int_equal(job_release(&a, "job", "1"), -ETIMEDOUT);
 	assert_int_equal(job_queue(&b, "job", "1"), -ETIMEDOUT);
@@ -266,14 +276,9 @@ static void forced_though_the_gate_is_stuck(void **s)
  * the lease of the next one, whose V1 could not enter it either. */
 static void forced_with_a_dead_ticket_of_an_earlier_run(void **s)
 {
-	int gate;
+	int gate = force_at_a_stuck_gate();
 
 	(void)s;
-	copy_fd = copy_begin(&copy);
-	assert_int_equal(job_queue(&a, "job", "1"), 1);
-	gate = lockdir_enter(&b.dir, &err);
-	time_flies = true;
-	assert_int_equal(job_force(&a, "job", "1"), -ETIMEDOUT);
 	assert_int_equal(job_queue(&b, "job", "2"), -ETIMEDOUT);
 	time_flies = false;
 	(void)close(gate);
