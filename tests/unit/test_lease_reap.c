@@ -238,7 +238,6 @@ static void unreadable_is_live(void **s)
 		}
 }
 
-/* The clock went back: its time begins now, once. */
 /* It counts for a week, which nobody sees without a descriptor. */
 static void what_cannot_be_opened_is_live(void **s)
 {
@@ -268,6 +267,7 @@ static void what_cannot_be_opened_is_live(void **s)
 	goes("job", LEASE_EXPIRED);
 }
 
+/* The clock went back: its time begins now, once. */
 static void unreadable_from_the_future(void **s)
 {
 	struct stat st;
