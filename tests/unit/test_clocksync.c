@@ -2,7 +2,6 @@
 /* A script takes the place of timedatectl, seen by no mount namespace but our
  * own. */
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "own_mounts.h"
 #include "path.h"
 #include "scratch.h"
 #include "str.h"
@@ -23,6 +23,7 @@
 
 static char base[SCRATCH_PATH];
 static char *program;
+static bool is_replaced;
 
 /* --- in the place of the C library's -------------------------------------- */
 
@@ -81,16 +82,18 @@ static void systemd_is_asked(void **s)
 
 	(void)s;
 	program = path_find_program("timedatectl");
-	if (geteuid() != 0 || !program || unshare(CLONE_NEWNS) < 0 ||
-	        mount(NULL, "/", "none", MS_REC | MS_PRIVATE, NULL) < 0) {
-		print_message("needs root, timedatectl, a mount namespace\n");
+	if (!program) {
+		print_message("there is no timedatectl\n");
 		skip();
 	}
+	if (!own_mounts())
+		skip();
 	scratch_make(base, "clocksync");
 	answers("");
 	assert_int_equal(
 	        mount(scratch_path(base, "fake"), program, NULL, MS_BIND, NULL),
 	        0);
+	is_replaced = true;
 	kernel = NOT_SYNCHRONISED;
 	clocksync_ask();
 	assert_int_equal(calls(), 0);
@@ -115,9 +118,16 @@ static void systemd_is_asked(void **s)
 	/* the kernel's word is newer */
 	kernel = NOT_SYNCHRONISED;
 	assert_false(clocksync_is_set());
-	assert_int_equal(umount(program), 0);
-	scratch_remove(base);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (is_replaced)
+		(void)umount(program);
 	free(program);
+	scratch_remove(base);
+	return 0;
 }
 
 int main(void)
@@ -127,5 +137,5 @@ int main(void)
 	        cmocka_unit_test(systemd_is_asked),
 	};
 
-	return cmocka_run_group_tests_name("clocksync", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("clocksync", tests, NULL, tear_down);
 }
