@@ -290,16 +290,23 @@ static void test_no_volume(void **state)
 	assert_int_equal(ntfs_volume_read(-1, SIZE, &v), -EBADF);
 }
 
+static int make_and_read(struct ntfs_volume *v)
+{
+	int fd = make("4096", "x");
+
+	if (fd < 0)
+		skip();
+	assert_int_equal(ntfs_volume_read(fd, SIZE, v), 0);
+	return fd;
+}
+
 /* The device ends in the middle of a record, or of what is marked there. */
 static void test_short(void **state)
 {
 	struct ntfs_volume v;
-	int fd = make("4096", "x");
+	int fd = make_and_read(&v);
 
 	(void)state;
-	if (fd < 0)
-		skip();
-	assert_int_equal(ntfs_volume_read(fd, SIZE, &v), 0);
 	for (int i = 1; i >= 0; i--) {
 		assert_int_equal(ftruncate(fd, (off_t)v.flags_at[i]), 0);
 		assert_int_equal(ntfs_volume_read(fd, SIZE, &v), -EUCLEAN);
@@ -311,12 +318,9 @@ static void test_short(void **state)
 static void test_half_a_mark(void **state)
 {
 	struct ntfs_volume v;
-	int fd = make("4096", "x");
+	int fd = make_and_read(&v);
 
 	(void)state;
-	if (fd < 0)
-		skip();
-	assert_int_equal(ntfs_volume_read(fd, SIZE, &v), 0);
 	v.flags_at[1] = INT64_MAX;
 	assert_true(ntfs_volume_mark(fd, &v, true) < 0);
 	assert_false(ntfs_volume_is_dirty(&v));
