@@ -8,51 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
-#include "core/jobframe.h"
+#include "../unit/jobframe_reading.h"
 
-#define NONCE "0123456789abcdef0123456789abcdef"
 #define HELLO "vmexec " NONCE " boot\n"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct reading {
-	struct jobframe frame;
-	struct buf lines;
-	struct buf out[2];
-	struct err err;
-	int result;
-};
 
 static void check(bool holds)
 {
 	if (!holds)
 		abort();
-}
-
-static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
-{
-	struct reading *r = arg;
-
-	check(len > 0);
-	buf_add(&r->out[is_stderr], data, len);
-	return true;
-}
-
-static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
-{
-	struct reading *r = arg;
-
-	(void)err;
-	check(line->letter && strchr("SHXGFJZ", line->letter) &&
-	        line->len <= JOBFRAME_WORDS);
-	buf_addc(&r->lines, line->letter);
-	for (size_t i = 0; i < line->len; i++) {
-		buf_addc(&r->lines, '|');
-		buf_adds(&r->lines, line->words[i]);
-	}
-	buf_addc(&r->lines, '\n');
-	return 0;
 }
 
 static void feed(struct reading *r, const char *data, size_t len, size_t piece)
@@ -64,24 +29,6 @@ static void feed(struct reading *r, const char *data, size_t len, size_t piece)
 		data += n;
 		len -= n;
 	}
-}
-
-static void init(struct reading *r)
-{
-	*r = (struct reading){.lines = BUF_INIT,
-	        .out = {BUF_INIT, BUF_INIT},
-	        .err = ERR_INIT};
-	r->frame = (struct jobframe){.nonce = NONCE,
-	        .on_data = on_data,
-	        .on_line = on_line,
-	        .arg = r};
-}
-
-static void done(struct reading *r)
-{
-	buf_done(&r->lines);
-	buf_done(&r->out[0]);
-	buf_done(&r->out[1]);
 }
 
 static void same_text(const struct buf *a, const struct buf *b)
@@ -96,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	init(&whole);
-	init(&torn);
+	reading_init(&whole);
+	reading_init(&torn);
 	if (data[0] & 0x80) {
 		feed(&whole, HELLO, strlen(HELLO), SIZE_MAX);
 		feed(&torn, HELLO, strlen(HELLO), 1);
@@ -113,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	same_text(&whole.out[1], &torn.out[1]);
 	check(whole.frame.out == whole.out[0].len);
 	check(whole.frame.err == whole.out[1].len);
-	done(&whole);
-	done(&torn);
+	reading_done(&whole);
+	reading_done(&torn);
 	return 0;
 }

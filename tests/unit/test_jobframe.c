@@ -8,61 +8,13 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "buf.h"
-#include "core/jobframe.h"
+#include "jobframe_reading.h"
 
-#define NONCE "0123456789abcdef0123456789abcdef"
 #define HELLO "vmexec " NONCE " boot/12\n"
 
-/* What a reading came to. */
-struct reading {
-	struct jobframe frame;
-	struct buf lines; /* "S a|b|c;" */
-	struct buf out[2];
-	int calls; /* of on_data */
-	int stop_at;
-	int refuse; /* what on_line returns */
-	int result;
-	struct err err;
-};
-
-static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
+static void check(bool holds)
 {
-	struct reading *r = arg;
-
-	assert_true(len > 0);
-	buf_add(&r->out[is_stderr], data, len);
-	return ++r->calls != r->stop_at;
-}
-
-static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
-{
-	struct reading *r = arg;
-
-	assert_true(line->len <= JOBFRAME_WORDS);
-	buf_printf(&r->lines, "%c", line->letter);
-	for (size_t i = 0; i < line->len; i++)
-		buf_printf(&r->lines, "%c%s", i ? '|' : ' ', line->words[i]);
-	buf_adds(&r->lines, ";");
-	return r->refuse < 0 ? err_set(err, r->refuse, "no") : 0;
-}
-
-static void init(struct reading *r)
-{
-	*r = (struct reading){.lines = BUF_INIT,
-	        .out = {BUF_INIT, BUF_INIT},
-	        .err = ERR_INIT};
-	r->frame = (struct jobframe){.nonce = NONCE,
-	        .on_data = on_data,
-	        .on_line = on_line,
-	        .arg = r};
-}
-
-static void done(struct reading *r)
-{
-	buf_done(&r->lines);
-	buf_done(&r->out[0]);
-	buf_done(&r->out[1]);
+	assert_true(holds);
 }
 
 /* From memory of its own, so that reading beyond it is seen. */
@@ -92,27 +44,27 @@ static void same(const struct reading *a, const struct reading *b)
 	}
 }
 
-/* In one piece, in all pairs of pieces and byte by byte; *@whole is done() by
- * the caller. */
+/* In one piece, in all pairs of pieces and byte by byte; *@whole is
+ * reading_done() by the caller. */
 static void read_all(struct reading *whole, const char *data, size_t len)
 {
 	struct reading torn;
 	size_t step = len > 3000 ? 97 : 1;
 
-	init(whole);
+	reading_init(whole);
 	feed(whole, data, len);
 	for (size_t i = 0; i <= len; i += step) {
-		init(&torn);
+		reading_init(&torn);
 		feed(&torn, data, i);
 		feed(&torn, data + i, len - i);
 		same(whole, &torn);
-		done(&torn);
+		reading_done(&torn);
 	}
-	init(&torn);
+	reading_init(&torn);
 	for (size_t i = 0; i < len; i++)
 		feed(&torn, data + i, 1);
 	same(whole, &torn);
-	done(&torn);
+	reading_done(&torn);
 }
 
 #define READ(r, text) read_all(r, text, sizeof(text) - 1)
@@ -141,7 +93,7 @@ static void test_conversation(void **state)
 	assert_string_equal(r.out[1].data, "O ");
 	assert_int_equal(r.frame.out, 6);
 	assert_int_equal(r.frame.err, 2);
-	done(&r);
+	reading_done(&r);
 }
 
 static void test_words(void **state)
@@ -154,7 +106,7 @@ static void test_words(void **state)
 	assert_int_equal(r.result, 0);
 	assert_string_equal(r.lines.data,
 	        "J 1|2|3|4|5|6|7|8|9|10|11|the rest of it;F |two;G a|;");
-	done(&r);
+	reading_done(&r);
 }
 
 static void test_noise(void **state)
@@ -178,7 +130,7 @@ static void test_noise(void **state)
 		assert_string_equal(r.frame.boot, "boot/12");
 		assert_int_equal(r.frame.out, 0);
 		assert_string_equal(r.lines.data, "");
-		done(&r);
+		reading_done(&r);
 	}
 }
 
@@ -211,21 +163,21 @@ static void test_much_noise(void **state)
 		read_noise(&r, 1, lens[i], HELLO);
 		assert_int_equal(r.result, 0);
 		assert_string_equal(r.frame.boot, "boot/12");
-		done(&r);
+		reading_done(&r);
 	}
 	read_noise(&r, 16, 4095, "\n" HELLO);
 	assert_int_equal(r.result, 0);
 	assert_string_equal(r.frame.boot, "boot/12");
-	done(&r);
+	reading_done(&r);
 	/* Without an end: both kinds. */
 	read_noise(&r, 17, 4095, "\n" HELLO);
 	assert_int_equal(r.result, -EPROTO);
-	done(&r);
+	reading_done(&r);
 	read_noise(&r, 1, JOBFRAME_NOISE_MAX + 4096, HELLO);
 	assert_int_equal(r.result, -EPROTO);
 	assert_int_equal(r.err.code, -EPROTO);
 	assert_true(r.frame.boot[0] == '\0');
-	done(&r);
+	reading_done(&r);
 }
 
 static void test_nonsense(void **state)
@@ -280,7 +232,7 @@ static void test_nonsense(void **state)
 		assert_int_equal(r.err.code, -EPROTO);
 		assert_true(r.err.message[0] != '\0');
 		assert_string_equal(r.lines.data, "");
-		done(&r);
+		reading_done(&r);
 	}
 }
 
@@ -297,12 +249,12 @@ static void test_long_line(void **state)
 	read_all(&r, b.data, b.len);
 	assert_int_equal(r.result, 0);
 	assert_int_equal(r.lines.len, JOBFRAME_LINE_MAX);
-	done(&r);
+	reading_done(&r);
 	buf_cut(&b, b.len - 1);
 	buf_adds(&b, "x\n");
 	read_all(&r, b.data, b.len);
 	assert_int_equal(r.result, -EPROTO);
-	done(&r);
+	reading_done(&r);
 }
 
 /* What is shown of nonsense is safe to show. */
@@ -315,7 +267,7 @@ static void test_shown(void **state)
 	assert_int_equal(r.result, -EPROTO);
 	assert_null(strchr(r.err.message, '\x1b'));
 	assert_non_null(strstr(r.err.message, "\\x1B]0;title"));
-	done(&r);
+	reading_done(&r);
 }
 
 static void test_offsets_stay(void **state)
@@ -323,7 +275,7 @@ static void test_offsets_stay(void **state)
 	struct reading r;
 
 	(void)state;
-	init(&r);
+	reading_init(&r);
 	feed(&r, HELLO "O 0 5\nabc", strlen(HELLO) + 9);
 	assert_int_equal(r.frame.out, 3);
 	/* The line breaks in the middle of a frame. */
@@ -343,7 +295,7 @@ static void test_offsets_stay(void **state)
 	feed(&r, "O 1099511627776 1\ny", 19);
 	assert_int_equal(r.result, 0);
 	assert_true(r.frame.out == (1ULL << 40) + 1);
-	done(&r);
+	reading_done(&r);
 }
 
 static void test_pause(void **state)
@@ -352,7 +304,7 @@ static void test_pause(void **state)
 	bool more = true;
 
 	(void)state;
-	init(&r);
+	reading_init(&r);
 	r.stop_at = 2;
 	assert_int_equal(jobframe_feed(&r.frame, HELLO "O 0 1\naE 0 1\nb",
 	                         strlen(HELLO) + 14, &more, &r.err),
@@ -363,7 +315,7 @@ static void test_pause(void **state)
 	more = false;
 	assert_int_equal(jobframe_feed(&r.frame, "Z\n", 2, &more, &r.err), 0);
 	assert_true(more);
-	done(&r);
+	reading_done(&r);
 }
 
 static void test_handler_refuses(void **state)
@@ -371,12 +323,12 @@ static void test_handler_refuses(void **state)
 	struct reading r;
 
 	(void)state;
-	init(&r);
+	reading_init(&r);
 	r.refuse = -EXDEV;
 	feed(&r, HELLO "Z\nZ\n", strlen(HELLO) + 4);
 	assert_int_equal(r.result, -EXDEV);
 	assert_string_equal(r.lines.data, "Z;");
-	done(&r);
+	reading_done(&r);
 }
 
 int main(void)
