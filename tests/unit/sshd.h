@@ -81,16 +81,24 @@ static void sshd_keygen(const char *type, const char *name, const char *phrase)
 	free(argv[9]);
 }
 
+/* That of root: as crypt(3) makes it; "*" = none. */
+static void sshd_password(const char *hash)
+{
+	_cleanup_free_ char *shadow =
+	        str_printf("root:%s:19000:0:99999:7:::\n", hash);
+
+	assert_non_null(shadow);
+	scratch_write(sshd.dir, "shadow", shadow);
+}
+
 /* sshd wants /run/sshd, and a root who is not locked out ('!'). */
 static bool sshd_make_place(void)
 {
-	static const char shadow[] = "root:*:19000:0:99999:7:::\n";
-
 	if (geteuid() != 0)
 		return true;
 	if (!own_mounts())
 		return false;
-	scratch_write(sshd.dir, "shadow", shadow);
+	sshd_password("*");
 	(void)mount(sshd_file("shadow"), "/etc/shadow", NULL, MS_BIND, NULL);
 	if (access("/run/sshd", F_OK) < 0 &&
 	        (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
@@ -177,12 +185,13 @@ static void sshd_write_config(const char *extra)
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	buf_printf(&b,
-	        "HostKey %s/host\nAuthorizedKeysFile %s/authorized_keys\n"
+	        "%s\nHostKey %s/host\n"
+	        "AuthorizedKeysFile %s/authorized_keys\n"
 	        "ListenAddress 127.0.0.1\nPort %u\nPidFile none\n"
 	        "StrictModes no\nUsePAM no\nPasswordAuthentication no\n"
 	        "KbdInteractiveAuthentication no\nPermitRootLogin yes\n"
-	        "MaxStartups 500\nLogLevel ERROR\n%s\n",
-	        sshd.dir, sshd.dir, sshd.port, extra);
+	        "MaxStartups 500\nLogLevel ERROR\n",
+	        extra, sshd.dir, sshd.dir, sshd.port);
 	assert_false(buf_failed(&b));
 	scratch_write(sshd.dir, "sshd_config", b.data);
 }
@@ -210,7 +219,8 @@ static void sshd_know(const char *file, const char *name)
 	scratch_write(sshd.dir, file, line);
 }
 
-/* @extra: lines of sshd_config(5).  On the port of before, if there was one. */
+/* @extra: lines of sshd_config(5), which count more than ours.  On the port of
+ * before, if there was one. */
 _unused_ static void sshd_start(const char *extra)
 {
 	char *argv[] = {(char[]){"/usr/sbin/sshd"}, (char[]){"-D"},

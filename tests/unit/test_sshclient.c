@@ -33,6 +33,8 @@ struct client {
 	struct sshclient_end end;
 	enum { NEVER, ON_DATA, ON_END, ON_END_AGAIN } act;
 	int asked;
+	enum sshclient_question question; /* that is to be asked */
+	const char *about;                /* its text */
 	const char *answer;
 };
 
@@ -82,8 +84,8 @@ static char *on_ask(enum sshclient_question what, const char *text, void *arg)
 {
 	struct client *c = arg;
 
-	assert_int_equal(what, SSHCLIENT_ASK_PASSPHRASE);
-	assert_string_equal(text, sshd_file("locked"));
+	assert_int_equal(what, c->question);
+	assert_string_equal(text, c->about);
 	c->asked++;
 	return c->answer ? strdup(c->answer) : NULL;
 }
@@ -374,6 +376,8 @@ static void test_passphrase(void **state)
 		c.login.keys[0] = sshd_file("locked");
 		c.login.options.ask = on_ask;
 		c.login.options.ask_arg = &c;
+		c.question = SSHCLIENT_ASK_PASSPHRASE;
+		c.about = c.login.keys[0];
 		c.answer = answers[i];
 		assert_int_equal(
 		        log_in(&c), i == 0 ? SSHCLIENT_READY : -EACCES);
@@ -386,6 +390,60 @@ static void test_passphrase(void **state)
 	assert_int_equal(log_in(&c), -EACCES);
 	done(&c);
 	scratch_write(sshd.dir, "authorized_keys", keys);
+}
+
+/* "secret"; as openssl passwd -6 tells it. */
+static const char hash[] =
+        "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8w"
+        "iOQSpT0Y77vwPZN.Pq.H91p5hVO1";
+
+static void expect_password(const char *answer, int r, int asked)
+{
+	_cleanup_free_ char *who = str_printf("%s@127.0.0.1", sshd_user());
+	struct client c;
+
+	init(&c);
+	c.login.keys[0] = NULL;
+	c.login.options.ask = on_ask;
+	c.login.options.ask_arg = &c;
+	c.question = SSHCLIENT_ASK_PASSWORD;
+	c.about = who;
+	c.answer = answer;
+	assert_int_equal(log_in(&c), r);
+	assert_int_equal(c.asked, asked);
+	done(&c);
+}
+
+static void test_password(void **state)
+{
+	struct client c;
+
+	(void)state;
+	NEED_SSHD();
+	if (geteuid() != 0) {
+		print_message("needs root, whose password can be set\n");
+		skip();
+	}
+	sshd_stop();
+	sshd_start("PasswordAuthentication yes");
+	sshd_password(hash);
+	expect_password("secret", SSHCLIENT_READY, 1);
+	expect_password("wrong", -EACCES, 3);
+	expect_password(NULL, -EACCES, 1);
+	/* Nobody to ask; and a key that is accepted needs nobody. */
+	init(&c);
+	c.login.keys[0] = NULL;
+	assert_int_equal(log_in(&c), -EACCES);
+	done(&c);
+	init(&c);
+	c.login.options.ask = on_ask;
+	c.login.options.ask_arg = &c;
+	assert_int_equal(log_in(&c), SSHCLIENT_READY);
+	assert_int_equal(c.asked, 0);
+	done(&c);
+	sshd_password("*");
+	sshd_stop();
+	sshd_start("");
 }
 
 /* --- programs ----------------------------------------------------------------
@@ -787,6 +845,7 @@ int main(void)
 	        cmocka_unit_test(test_login_refused),
 	        cmocka_unit_test(test_too_many_keys),
 	        cmocka_unit_test(test_passphrase),
+	        cmocka_unit_test(test_password),
 	        cmocka_unit_test(test_programs),
 	        cmocka_unit_test(test_one_at_a_time),
 	        cmocka_unit_test(test_refused_program),
