@@ -41,16 +41,16 @@ static int ask_host(const struct options *o,
 	        .on_line = on_line,
 	        .arg = x};
 	struct err err = ERR_INIT;
+	bool up = false;
 	int r = sig_init(&err);
 
 	if (r == 0)
-		r = jobquery_ask(&q, &err);
+		r = jobquery_ask(&q, &up, &err);
 	if (r == 0)
 		return x->refused ? VMEXEC_FAILED : 0;
 	err_prefix(&err, "%s", x->host);
 	log_show_err(LOG_LEVEL_ERR, &err);
-	return r == -EPROTO || r == -ETIMEDOUT ? VMEXEC_FAILED
-	                                       : VMEXEC_UNREACHABLE;
+	return up ? VMEXEC_FAILED : VMEXEC_UNREACHABLE;
 }
 
 static int refuse(struct question *x, const struct jobframe_line *line)

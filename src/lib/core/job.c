@@ -14,6 +14,7 @@
 #include "text.h"
 #include "core/jobframe.h"
 #include "core/jobrefused.h"
+#include "core/jobshell.h"
 #include "core/remote.h"
 #include "sys/sshclient.h"
 
@@ -22,7 +23,6 @@
 #define GREETING_TIMES 3
 /* It gives the processes ten seconds. */
 #define CANCEL_MS 60000
-#define WORDS_MAX 600 /* of what it says on standard error */
 
 enum request { START, FOLLOW, CANCEL };
 
@@ -34,20 +34,21 @@ struct job {
 	struct loop_source timer;
 	char nonce[JOBTEXT_NONCE_SIZE];
 	enum request request;
-	bool known;      /* the host has said that the job is there */
-	bool asked;      /* the host may have heard of it */
-	bool begun;      /* and so on this line */
-	bool paused;     /* by on_data */
-	bool cancelling; /* then the request after this one is CANCEL */
-	bool over;       /* result is waiting to be told */
-	bool timed_out;  /* that is why it is cancelled */
-	bool doubted;    /* the timer was due; due again, it is believed */
+	bool known;        /* the host has said that the job is there */
+	bool asked;        /* the host may have begun it */
+	bool asked_before; /* likewise, on the lines before this one */
+	bool begun;        /* and so on this line */
+	bool paused;       /* by on_data */
+	bool cancelling;   /* then the request after this one is CANCEL */
+	bool over;         /* result is waiting to be told */
+	bool timed_out;    /* that is why it is cancelled */
+	bool doubted;      /* the timer was due; due again, it is believed */
 	struct jobframe frame;
 	char boot[80]; /* of the host when it was first seen */
 	struct buf text;
 	size_t sent; /* of text and script */
 	bool all_sent;
-	struct buf words; /* of the host on standard error */
+	struct buf words; /* of its shell, beside the answer */
 	int64_t heard_ms; /* the last byte came */
 	int64_t grown_ms; /* the output grew; 0 = not known on this line */
 	uint64_t size;    /* of both streams, on the host */
@@ -80,6 +81,11 @@ static void finish(struct job *j, enum job_kind kind, int status)
 static struct err *why(struct job *j)
 {
 	return j->over ? NULL : &j->result.why;
+}
+
+static bool is_answered(const struct job *j)
+{
+	return j->frame.boot[0] != '\0';
 }
 
 static void refuse_as(struct job *j, enum job_kind kind, const struct err *err)
@@ -252,7 +258,7 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 /* How long the host may be silent. */
 static int64_t patience_ms(const struct job *j)
 {
-	if (j->frame.boot[0] == '\0')
+	if (!is_answered(j))
 		return (int64_t)j->spec.silence_ms * GREETING_TIMES;
 	return j->request == CANCEL ? CANCEL_MS : j->spec.silence_ms;
 }
@@ -300,16 +306,17 @@ static void connect_again(struct job *j, const struct err *err)
 		return;
 	if (j->failures++ >= j->spec.retries) {
 		remote_drop(j->remote);
-		if (err->code == -ENOEXEC) {
-			refuse(j, err);
-			return;
-		}
 		j->result.why = *err;
-		finish(j, JOB_UNKNOWN, -1);
+		finish(j, job_was_asked(j) ? JOB_UNKNOWN : JOB_REFUSED, -1);
 		return;
 	}
-	event(j, JOB_LOST, text_visible_str(shown, sizeof shown, err->message));
-	remote_connect(j->remote);
+	text_visible_str(shown, sizeof shown, err->message);
+	event(j, j->known ? JOB_LOST : JOB_RETRY, shown);
+	/* At once, but not over and over. */
+	if (j->failures == 1)
+		remote_connect(j->remote);
+	else
+		remote_connect_later(j->remote);
 	set_timer(j);
 }
 
@@ -317,32 +324,25 @@ static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 {
 	struct job *j = arg;
 	struct err err = ERR_INIT;
-	bool more = true;
+	bool more = true, answered = is_answered(j);
 
 	if (j->over)
 		return true;
 	/* What a login prints is no sign of life: it may have no end. */
-	if (is_stderr) {
-		buf_add(&j->words, data, len);
-		buf_cut(&j->words, WORDS_MAX);
+	if (is_stderr || !answered)
+		jobshell_hear(&j->words, data, len);
+	if (is_stderr)
 		return true;
-	}
 	if (jobframe_feed(&j->frame, data, len, &more, &err) < 0)
 		refuse(j, &err);
+	if (!answered && is_answered(j))
+		buf_reset(&j->words);
 	/* The handler may have waited for somebody to read; or the line was
 	 * given up. */
-	if (j->heard_ms > 0 && j->frame.boot[0] != '\0')
+	if (j->heard_ms > 0 && is_answered(j))
 		j->heard_ms = clock_mono_ms();
 	set_timer(j);
 	return more;
-}
-
-static void words_of(const struct job *j, char *dst, size_t size)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	text_visible(&b, j->words.data, j->words.len);
-	(void)str_copy(dst, size, b.data);
 }
 
 /* The shell on the host has ended. */
@@ -350,9 +350,8 @@ static void on_shell_end(const struct sshclient_end *end, void *arg)
 {
 	struct job *j = arg;
 	struct err err = ERR_INIT;
-	char words[WORDS_MAX];
+	int r;
 
-	words_of(j, words, sizeof words);
 	if (j->over)
 		return;
 	if (j->request == CANCEL) {
@@ -360,18 +359,11 @@ static void on_shell_end(const struct sshclient_end *end, void *arg)
 		hang_up(j);
 		return;
 	}
-	if (j->frame.boot[0] == '\0' && end->status >= 0)
-		err_set(&err, -ENOEXEC,
-		        _("the host runs no shell for this user (exit %d): "
-		          "%s"),
-		        end->status, words);
-	else
-		err_set(&err, -EIO,
-		        _("the shell on the host has ended with %d%s%s: %s"),
-		        end->status, end->signal[0] ? " " : "", end->signal,
-		        words);
-	/* A program that was cut off on its way there ends without a word. */
-	if (err.code == -ENOEXEC && (end->status > 0 || words[0]))
+	r = jobshell_ended(end, is_answered(j), &j->words, &err);
+	if (r == -ENOEXEC || r == -EAGAIN)
+		j->asked = j->asked_before;
+	/* It may be that the host shuts down. */
+	if (r == -ENOEXEC && !j->known)
 		refuse(j, &err);
 	else
 		connect_again(j, &err);
@@ -406,6 +398,7 @@ static void on_up(void *arg)
 	jobframe_restart(&j->frame);
 	buf_reset(&j->words);
 	j->begun = false;
+	j->asked_before = j->asked;
 	if (j->cancelling && j->known) {
 		j->request = CANCEL;
 		j->cancelling = false;
@@ -453,14 +446,15 @@ static void on_room(void *arg)
 		const char *data = to_send(j, &len);
 		ssize_t n;
 
-		if (len == 0)
+		if (len == 0) {
+			j->asked = true; /* it has all that it needs */
 			break;
+		}
 		n = remote_write(j->remote, data, len);
 		if (n <= 0)
 			return;
 		/* So much was taken of what was sent before. */
 		j->heard_ms = clock_mono_ms();
-		j->asked = true;
 		j->sent += (size_t)n;
 	}
 	/* Before the program runs it is not accepted: tried again then. */

@@ -10,8 +10,8 @@
 #include "i18n.h"
 #include "loop.h"
 #include "sig.h"
-#include "text.h"
 #include "core/jobframe.h"
+#include "core/jobshell.h"
 #include "core/jobtext.h"
 #include "core/remote.h"
 #include "sys/sshclient.h"
@@ -20,7 +20,6 @@
  * a stubborn job, ten seconds and some to die. */
 #define ANSWER_TIMES 6
 #define LINES_MAX 10000
-#define WORDS_MAX 600
 
 struct query {
 	const struct jobquery *q;
@@ -76,32 +75,29 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 {
 	struct query *x = arg;
+	bool answered = x->frame.boot[0] != '\0';
 	struct err err = ERR_INIT;
 
-	if (is_stderr) {
-		buf_add(&x->words, data, len);
-		buf_cut(&x->words, WORDS_MAX);
-	} else if (!x->over &&
-	           jobframe_feed(&x->frame, data, len, NULL, &err) < 0) {
+	if (is_stderr || !answered)
+		jobshell_hear(&x->words, data, len);
+	if (!is_stderr && !x->over &&
+	        jobframe_feed(&x->frame, data, len, NULL, &err) < 0)
 		fail(x, &err);
-	}
+	if (!answered && x->frame.boot[0] != '\0')
+		buf_reset(&x->words);
 	return true;
 }
 
 static void on_shell_end(const struct sshclient_end *status, void *arg)
 {
 	struct query *x = arg;
-	char shown[WORDS_MAX];
 	struct err err = ERR_INIT;
 
 	if (x->served) {
 		end(x, 0);
 		return;
 	}
-	err_set(&err, -EPROTO,
-	        _("the shell on the host has ended with %d%s%s: %s"),
-	        status->status, status->signal[0] ? " " : "", status->signal,
-	        text_visible_str(shown, sizeof shown, x->words.data));
+	(void)jobshell_ended(status, x->frame.boot[0] != '\0', &x->words, &err);
 	fail(x, &err);
 }
 
@@ -172,7 +168,7 @@ static int wait_for_answer(struct query *x, struct loop *loop)
 	return r < 0 ? r : x->result;
 }
 
-int jobquery_ask(const struct jobquery *q, struct err *err)
+int jobquery_ask(const struct jobquery *q, bool *ret_up, struct err *err)
 {
 	_cleanup_loop_ struct loop loop = LOOP_INIT;
 	struct query x = {
@@ -196,6 +192,7 @@ int jobquery_ask(const struct jobquery *q, struct err *err)
 	        .arg = &x};
 	int r = jobtext_nonce(x.nonce);
 
+	*ret_up = false;
 	if (r < 0)
 		return err_sys(err, r, "%s", _("no random numbers"));
 	/* First, for what a signal breaks off fails for other reasons too. */
@@ -212,5 +209,6 @@ int jobquery_ask(const struct jobquery *q, struct err *err)
 	}
 	buf_done(&x.text);
 	buf_done(&x.words);
+	*ret_up = x.end_ms > 0;
 	return r;
 }

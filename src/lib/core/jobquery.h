@@ -28,9 +28,10 @@ struct jobquery {
 /*
  * Asks and waits for the whole answer.  0; -EHOSTUNREACH, -ECONNREFUSED,
  * -EACCES, -EKEYREJECTED, ...: not reached, see remote.h; -EPROTO: not
- * answered; -ETIMEDOUT: not in time; -EINTR: a signal came; with
- * @err.
+ * answered, or as jobshell_ended(); -ETIMEDOUT: not in time; -EINTR: a signal
+ * came; with @err.  @ret_up: there was a login.
  */
-int jobquery_ask(const struct jobquery *q, struct err *err) _must_check_;
+int jobquery_ask(
+        const struct jobquery *q, bool *ret_up, struct err *err) _must_check_;
 
 #endif

@@ -71,12 +71,13 @@ static void set_number(struct buf *b, const char *name, uint64_t value)
 	"case $p in \"\")n=$(printf \"\\n.\");n=${n%%.};"                   \
 	"while IFS= read -r l;do p=$p$n$l;"                                 \
 	"case $l in \"#%s\")break;;esac;done;;esac;"                        \
-	"case $p in *\"#%s\")eval \"$p\";;esac'"
+	"case $p in *\"#%s\")eval \"$p\";;*)exit %d;;esac'"
 
 void jobtext_command(struct buf *b, const char *nonce, size_t size, bool sudo)
 {
 	/* No "!", no newline: csh and fish read it too. */
-	buf_printf(b, COMMAND, sudo ? "sudo -n " : "", size, nonce, nonce);
+	buf_printf(b, COMMAND, sudo ? "sudo -n " : "", size, nonce, nonce,
+	        JOBTEXT_CUT_OFF);
 }
 
 /* By this line the shell knows that nothing was cut off. */

@@ -18,6 +18,8 @@
 
 #define JOBTEXT_NONCE_SIZE 33 /* 32 hexadecimal digits and NUL */
 #define JOBTEXT_ID_MAX 64
+/* What the shell ends with when the program did not arrive whole. */
+#define JOBTEXT_CUT_OFF 75
 
 /* How a job is kept alive on the host. */
 enum jobtext_method {

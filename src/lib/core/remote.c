@@ -246,6 +246,12 @@ void remote_connect(struct remote *r)
 	r->timer.due_ms = 1;
 }
 
+void remote_connect_later(struct remote *r)
+{
+	remote_connect(r);
+	set_timer(r, r->options.delay_ms);
+}
+
 int remote_new(struct remote **ret, struct loop *loop,
         const struct remote_options *options,
         const struct remote_handlers *handlers, struct err *err)

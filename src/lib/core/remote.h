@@ -59,6 +59,8 @@ void remote_free(struct remote *r);
 
 /* Begins the attempts anew; whatever was connected is dropped. */
 void remote_connect(struct remote *r);
+/* The same, but after the delay. */
+void remote_connect_later(struct remote *r);
 /* Drops the connection, without a word to any handler. */
 void remote_drop(struct remote *r);
 

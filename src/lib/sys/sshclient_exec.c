@@ -106,8 +106,11 @@ static int refused(struct sshclient *s, struct err *err)
 		return err_set(err, -ENOTCONN,
 		        _("%s has closed the connection: %s"), s->host,
 		        sshclient_reason(s));
-	return err_set(err, -EAGAIN, _("%s lets nobody run a program now: %s"),
+	err_set(err, -EAGAIN, _("%s lets nobody run a program now: %s"),
 	        s->host, sshclient_reason(s));
+	err_action(err, "%s",
+	        _("See MaxSessions in its sshd_config, and its log."));
+	return -EAGAIN;
 }
 
 /* 1 = it runs, 0 = not yet. */
