@@ -359,7 +359,7 @@ static void on_shell_end(const struct sshclient_end *end, void *arg)
 		hang_up(j);
 		return;
 	}
-	r = jobshell_ended(end, is_answered(j), &j->words, &err);
+	r = jobshell_ended(end, is_answered(j), j->spec.sudo, &j->words, &err);
 	if (r == -ENOEXEC || r == -EAGAIN)
 		j->asked = j->asked_before;
 	/* It may be that the host shuts down. */

@@ -97,7 +97,8 @@ static void on_shell_end(const struct sshclient_end *status, void *arg)
 		end(x, 0);
 		return;
 	}
-	(void)jobshell_ended(status, x->frame.boot[0] != '\0', &x->words, &err);
+	(void)jobshell_ended(
+	        status, x->frame.boot[0] != '\0', x->q->sudo, &x->words, &err);
 	fail(x, &err);
 }
 

@@ -18,6 +18,23 @@ void jobshell_hear(struct buf *words, const char *data, size_t len)
 	buf_cut(words, WORDS_MAX);
 }
 
+/* What may be lines becomes one. */
+static void add_line(struct buf *b, const char *s, size_t len)
+{
+	bool gap = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\n' || s[i] == '\r') {
+			gap = b->len > 0;
+			continue;
+		}
+		if (gap)
+			buf_addc(b, ' ');
+		gap = false;
+		buf_addc(b, s[i]);
+	}
+}
+
 static int ran_something_else(
         const struct sshclient_end *end, const char *words, struct err *err)
 {
@@ -28,6 +45,19 @@ static int ran_something_else(
 	        _("The login shell must be a shell (getent passwd USER there), "
 	          "not nologin, and neither ForceCommand of sshd_config nor "
 	          "command= in authorized_keys may stand in its place."));
+	return -ENOEXEC;
+}
+
+static int sudo_refused(
+        const struct sshclient_end *end, const char *words, struct err *err)
+{
+	err_set(err, -ENOEXEC,
+	        _("sudo on the host runs nothing for this user (exit %d)%s%s"),
+	        end->status, words[0] ? ": " : "", words);
+	err_action(err, "%s",
+	        _("--sudo wants sudo to be there, and the right to run sh "
+	          "without a password (NOPASSWD in sudoers); \"sudo -n -l\" "
+	          "on the host shows what is allowed."));
 	return -ENOEXEC;
 }
 
@@ -42,22 +72,20 @@ static int ran_a_part(const char *words, struct err *err)
 	return -EAGAIN;
 }
 
-int jobshell_ended(const struct sshclient_end *end, bool answered,
+int jobshell_ended(const struct sshclient_end *end, bool answered, bool sudo,
         const struct buf *words, struct err *err)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
+	_cleanup_buf_ struct buf line = BUF_INIT, safe = BUF_INIT;
 	char shown[WORDS_MAX];
-	size_t len = words->len;
 
-	while (len > 0 &&
-	        (words->data[len - 1] == '\n' || words->data[len - 1] == '\r'))
-		len--;
-	text_visible(&b, words->data, len);
-	(void)str_copy(shown, sizeof shown, b.data);
+	add_line(&line, words->data, words->len);
+	text_visible(&safe, line.data, line.len);
+	(void)str_copy(shown, sizeof shown, safe.data);
 	if (!answered && end->status == JOBTEXT_CUT_OFF)
 		return ran_a_part(shown, err);
 	if (!answered && end->status >= 0)
-		return ran_something_else(end, shown, err);
+		return sudo ? sudo_refused(end, shown, err)
+		            : ran_something_else(end, shown, err);
 	return err_set(err, -EIO,
 	        _("the shell on the host has ended with %d%s%s%s%s"),
 	        end->status, end->signal[0] ? " " : "", end->signal,
