@@ -288,7 +288,7 @@ static void test_command(void **state)
 	assert_true(str_starts(b.data, "exec sudo -n sh -c '"));
 }
 
-static const char program[] = "mkdir done\nx='a\n  b\\\n\"c'\n"
+static const char program[] = ": " NONCE "\nmkdir done\nx='a\n  b\\\n\"c'\n"
                               "printf '%s\\n' \"$x\"\ncat > script\n"
                               "#" NONCE "\n";
 
@@ -324,6 +324,26 @@ static void test_cut(void **state)
 				        rmdir(scratch_path(dir, "work")), 0);
 				scratch_mkdir(dir, "work");
 			}
+}
+
+/* So when something before it has read from its beginning. */
+static void test_beheaded(void **state)
+{
+	static const size_t eaten[] = {1, 2, 34, 35, 36, 40};
+	_cleanup_buf_ struct buf command = BUF_INIT;
+
+	(void)state;
+	jobtext_command(&command, NONCE, strlen(program), false);
+	fresh_work();
+	for (size_t i = 0; i < shells_len * ARRAY_SIZE(eaten) * 2; i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT;
+
+		scratch_write(dir, "in", program + eaten[i / 2 % 6]);
+		run(&out, shells[i / 12], i & 1, command.data);
+		assert_int_equal(out.len, 0);
+		assert_int_equal(rmdir(scratch_path(dir, "work")), 0);
+		scratch_mkdir(dir, "work");
+	}
 }
 
 /* What comes behind the program is left for it, byte by byte, also when it
@@ -369,6 +389,7 @@ int main(void)
 	        cmocka_unit_test(test_programs),
 	        cmocka_unit_test(test_command),
 	        cmocka_unit_test(test_cut),
+	        cmocka_unit_test(test_beheaded),
 	        cmocka_unit_test(test_whole),
 	};
 

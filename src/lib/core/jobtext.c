@@ -69,18 +69,24 @@ static void set_number(struct buf *b, const char *name, uint64_t value)
 #define COMMAND                                                             \
 	"exec %ssh -c 'p=$(dd bs=%zu count=1 iflag=fullblock 2>/dev/null);" \
 	"case $p in \"\")n=$(printf \"\\n.\");n=${n%%.};"                   \
-	"while IFS= read -r l;do p=$p$n$l;"                                 \
-	"case $l in \"#%s\")break;;esac;done;;esac;"                        \
-	"case $p in *\"#%s\")eval \"$p\";;*)exit %d;;esac'"
+	"while IFS= read -r l;do p=$p$l;"                                   \
+	"case $l in \"#%s\")break;;esac;p=$p$n;done;;esac;"                 \
+	"case $p in \": %s\"*\"#%s\")eval \"$p\";;*)exit %d;;esac'"
 
 void jobtext_command(struct buf *b, const char *nonce, size_t size, bool sudo)
 {
 	/* No "!", no newline: csh and fish read it too. */
 	buf_printf(b, COMMAND, sudo ? "sudo -n " : "", size, nonce, nonce,
-	        JOBTEXT_CUT_OFF);
+	        nonce, JOBTEXT_CUT_OFF);
 }
 
-/* By this line the shell knows that nothing was cut off. */
+/* By this line and the last one the shell knows that nothing was cut off, nor
+ * read by somebody before it. */
+static void begin(struct buf *b, const char *nonce)
+{
+	buf_printf(b, ": %s\n", nonce);
+}
+
 static void end(struct buf *b, const char *nonce)
 {
 	buf_printf(b, "#%s\n", nonce);
@@ -144,6 +150,7 @@ void jobtext_start(
 	        [JOBTEXT_SETSID] = "setsid",
 	};
 
+	begin(b, nonce);
 	buf_adds(b, "environ=$(export -p)\n");
 	set(b, "nonce", nonce);
 	set(b, "id", s->id);
@@ -167,6 +174,7 @@ void jobtext_start(
 
 static void request(struct buf *b, const char *nonce, const char *id)
 {
+	begin(b, nonce);
 	set(b, "nonce", nonce);
 	set(b, "id", id);
 }
