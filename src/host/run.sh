@@ -135,7 +135,8 @@ set -- 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 # shellcheck disable=SC2046 # nine fields a file, the fifth is its size
 [ ! -s err ] && [ ! -s out ] || set -- $(LC_ALL=C ls -ln err out)
 # In place, for it has its room already: the disk may be full.
-printf '%s %s %s %s %s\n' "$rc" "${14}" "$5" "$(date +%s)" "$why" 1<> rc.new
+when=$(date +%s 2> /dev/null)
+printf '%s %s %s %s %s\n' "$rc" "${14}" "$5" "${when:-0}" "$why" 1<> rc.new
 mv rc.new rc
 [ ! -e env ] || rm -f env
 # Whatever happens to the host now; nobody waits for it.
