@@ -12,7 +12,7 @@ unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE
 # Starting a program is what costs most here: the shell does what it can.
 while read -r key uid rest; do
 	[ "$key" != Uid: ] || break
-done < /proc/self/status
+done 2> /dev/null < /proc/self/status
 
 fail()
 {
@@ -129,3 +129,11 @@ is_usable()
 }
 
 printf 'vmexec %s %s\n' "$nonce" "$boot"
+
+# Without one of these a job would begin, and then nobody could say how it is.
+lacks=
+for tool in dd mkdir cat wc mv rm ls sleep; do
+	command -v "$tool" > /dev/null 2>&1 || lacks="$lacks $tool"
+done
+[ -r /proc/self/stat ] || lacks="$lacks /proc"
+[ -z "$lacks" ] || fail "lacks$lacks"

@@ -140,6 +140,8 @@ static int on_job(const struct jobframe_line *line, void *arg, struct err *err)
 {
 	struct question *x = arg;
 
+	if (line->letter == 'F')
+		return refuse(x, line);
 	if (line->letter != 'J')
 		return 0;
 	if (line->len < WORDS)
@@ -233,6 +235,8 @@ static int on_cleaned(
 	struct question *x = arg;
 
 	(void)err;
+	if (line->letter == 'F')
+		return refuse(x, line);
 	if (line->len > 0 && number(line->words[0]) >= 0)
 		log_notice(_("%s: %lld jobs removed"), x->host,
 		        (long long)number(line->words[0]));

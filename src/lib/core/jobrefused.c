@@ -16,6 +16,9 @@ static const struct refusal {
 	int error;
 	const char *text; /* what the host says besides comes behind it */
 } refusals[] = {
+        {"lacks", -ENOPKG,
+                N_("the host lacks what every job needs (coreutils or "
+                   "BusyBox, and /proc)")},
         {"nospace", -ENOSPC, N_("the disk of the host is full")},
         {"nobase", -EROFS,
                 N_("the host has no place for the job's files; tried were")},
