@@ -27,6 +27,7 @@ check=("${package[@]}" "${windows[@]}"
 lintian systemd libcmocka-dev python3 python3-aiosmtpd
 openssl postfix xxhash strace spin valgrind clang clang-format llvm libclang-rt-dev cppcheck shellcheck codespell
 mandoc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs dosfstools exfatprogs
+busybox-static tcsh zsh fish tmux sudo
 ntfs-3g bindfs sshfs fuse-overlayfs fdisk jq libfaketime time hyperfine git locales util-linux binutils procps
 iproute2 nftables)
 
@@ -51,6 +52,8 @@ is_installed()
 	case $1 in
 	postfix) has_mail_server ;;
 	pkg-config) command -v pkg-config >/dev/null ;;
+	# It and "busybox" cannot be there both.
+	busybox-static) command -v busybox >/dev/null ;;
 	*) return 1 ;;
 	esac
 }

@@ -6,29 +6,6 @@
 . "$(dirname "$0")/lib.sh"
 start_sshd
 
-# --- the login shell ----------------------------------------------------------------
-
-login_shell()
-{
-	sed "s|^\(root:.*:\)[^:]*$|\1$1|" /etc/passwd > "$tmp/passwd"
-	cat "$tmp/passwd" > /etc/passwd
-}
-cat > /root/.bashrc <<'END'
-echo "Welcome to this host"
-printf 'no newline'
-echo "and trouble" >&2
-END
-for shell in /bin/bash /bin/dash; do
-	login_shell $shell
-	on_host -q -c 'printf "a\0b"; echo err >&2; exit 6'
-	is "$code $(tr '\0' z < "$tmp/out") $(said)" '6 azb err' \
-		"login shell $shell, with a chatty .bashrc"
-done
-login_shell /bin/false
-on_host -c 'echo'
-is "$code" 254 'a login shell that is none'
-login_shell /bin/sh
-
 # --- the disk -----------------------------------------------------------------------
 
 mkdir -p $jobs
