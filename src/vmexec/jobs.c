@@ -34,18 +34,19 @@ static int ask_host(const struct options *o,
         int (*on_line)(
                 const struct jobframe_line *line, void *arg, struct err *err))
 {
+	bool up = false;
 	struct jobquery q = {.remote = remote,
 	        .sudo = o->sudo,
 	        .silence_ms = (int)o->heartbeat_timeout_s * 1000,
 	        .compose = compose,
 	        .on_line = on_line,
-	        .arg = x};
+	        .arg = x,
+	        .ret_up = &up};
 	struct err err = ERR_INIT;
-	bool up = false;
 	int r = sig_init(&err);
 
 	if (r == 0)
-		r = jobquery_ask(&q, &up, &err);
+		r = jobquery_ask(&q, &err);
 	if (r == 0)
 		return x->refused ? VMEXEC_FAILED : 0;
 	err_prefix(&err, "%s", x->host);

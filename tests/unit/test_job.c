@@ -231,6 +231,15 @@ static void test_gives_up(void **state)
 	go(&r);
 	expect_kind(&r, JOB_REFUSED, -1);
 	assert_int_equal(r.result.why.code, -ENOEXEC);
+	done(&r, "start 0\n");
+	/* One that got only a part may get all of it the next time. */
+	init(&r, "exit 75\n");
+	r.spec.retries = 1;
+	go(&r);
+	expect_kind(&r, JOB_REFUSED, -1);
+	assert_int_equal(r.result.why.code, -EAGAIN);
+	assert_int_equal(r.events[JOB_LOST], 0);
+	assert_int_equal(r.events[JOB_RETRY], 1);
 	done(&r, "start 0\nstart 0\n");
 	/* A sign of life each time: it may go on for ever. */
 	init(&r, "hello; said started; echo H 0 0\n"

@@ -109,9 +109,13 @@ static void test_no_answer(void **state)
 		int code;
 		const char *words;
 	} cases[] = {
-	        {"hello; echo J a", -EPROTO, "has ended with 0"},
-	        {"echo '\033[31mno' >&2; exit 7", -EPROTO, "with 7: \\x1B[31m"},
-	        {"hello; kill -9 $$", -EPROTO, "with -1 KILL"},
+	        {"hello; echo J a", -EIO, "has ended with 0"},
+	        {"echo; echo '\033[31mno' >&2; exit 7", -ENOEXEC,
+	                "exit 7): \\x1B[31mno"},
+	        {"echo; echo no; echo entry; exit 7", -ENOEXEC,
+	                "exit 7): no entry"},
+	        {"hello; echo bye >&2; kill -9 $$", -EIO, "with -1 KILL: bye"},
+	        {"exit 75", -EAGAIN, "only a part"},
 	        {"hello; echo what", -EPROTO, "what"},
 	        {"hello; echo Z; echo what", -EPROTO, "what"},
 	        {"exec yes", -EPROTO, ""},

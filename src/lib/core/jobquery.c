@@ -169,7 +169,7 @@ static int wait_for_answer(struct query *x, struct loop *loop)
 	return r < 0 ? r : x->result;
 }
 
-int jobquery_ask(const struct jobquery *q, bool *ret_up, struct err *err)
+int jobquery_ask(const struct jobquery *q, struct err *err)
 {
 	_cleanup_loop_ struct loop loop = LOOP_INIT;
 	struct query x = {
@@ -193,7 +193,6 @@ int jobquery_ask(const struct jobquery *q, bool *ret_up, struct err *err)
 	        .arg = &x};
 	int r = jobtext_nonce(x.nonce);
 
-	*ret_up = false;
 	if (r < 0)
 		return err_sys(err, r, "%s", _("no random numbers"));
 	/* First, for what a signal breaks off fails for other reasons too. */
@@ -210,6 +209,7 @@ int jobquery_ask(const struct jobquery *q, bool *ret_up, struct err *err)
 	}
 	buf_done(&x.text);
 	buf_done(&x.words);
-	*ret_up = x.end_ms > 0;
+	if (q->ret_up)
+		*q->ret_up = x.end_ms > 0;
 	return r;
 }

@@ -23,15 +23,15 @@ struct jobquery {
 	int (*on_line)(
 	        const struct jobframe_line *line, void *arg, struct err *err);
 	void *arg;
+	bool *ret_up; /* there was a login; may be NULL */
 };
 
 /*
  * Asks and waits for the whole answer.  0; -EHOSTUNREACH, -ECONNREFUSED,
  * -EACCES, -EKEYREJECTED, ...: not reached, see remote.h; -EPROTO: not
  * answered, or as jobshell_ended(); -ETIMEDOUT: not in time; -EINTR: a signal
- * came; with @err.  @ret_up: there was a login.
+ * came; with @err.
  */
-int jobquery_ask(
-        const struct jobquery *q, bool *ret_up, struct err *err) _must_check_;
+int jobquery_ask(const struct jobquery *q, struct err *err) _must_check_;
 
 #endif
