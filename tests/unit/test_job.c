@@ -28,6 +28,7 @@ struct run {
 	int cut_at;    /* likewise: the connection breaks */
 	int pause_ms;  /* after the first data */
 	int64_t resume_at_ms;
+	unsigned stop_ms; /* does not run for so long, once it has started */
 };
 
 static bool on_data(bool is_stderr, const char *data, size_t len, void *arg)
@@ -100,6 +101,10 @@ static void go(struct run *r)
 	while (r->ends == 0) {
 		assert_true(clock_mono_ms() < end);
 		assert_int_equal(loop_step(&r->loop, 20), 0);
+		if (r->stop_ms > 0 && r->events[JOB_STARTED] > 0) {
+			usleep(r->stop_ms * 1000);
+			r->stop_ms = 0;
+		}
 		if (r->pause_ms > 0 && r->resume_at_ms > 0 &&
 		        clock_mono_ms() >= r->resume_at_ms) {
 			r->pause_ms = 0;
@@ -316,6 +321,23 @@ static void test_not_idle(void **state)
 	done(&r, "start 0\n");
 }
 
+/* Nor were they silent while we were stopped: what they said is waiting. */
+static void test_stopped(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEED_SSHD();
+	init(&r, "hello; said started; sleep .2; printf 'O 0 1\\nx'\n"
+	         "sleep 1.8; echo X 0 1 0 9 exit\n");
+	r.spec.idle_ms = r.spec.silence_ms = 1000;
+	r.stop_ms = 1500;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 0);
+	assert_int_equal(r.events[JOB_CANCELLING] + r.events[JOB_LOST], 0);
+	done(&r, "start 0\n");
+}
+
 /* Nothing has arrived yet, but the host tells that there is more and more. */
 static void test_growing(void **state)
 {
@@ -462,6 +484,7 @@ int main(void)
 	        cmocka_unit_test(test_silence),
 	        cmocka_unit_test(test_idle),
 	        cmocka_unit_test(test_not_idle),
+	        cmocka_unit_test(test_stopped),
 	        cmocka_unit_test(test_growing),
 	        cmocka_unit_test(test_cancel),
 	        cmocka_unit_test(test_long_script),

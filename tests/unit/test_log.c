@@ -287,6 +287,24 @@ static void progress_on_a_terminal(void **s)
 	assert_string_equal(caught(), "\r\033[K");
 }
 
+static void a_lead_comes_once(void **s)
+{
+	(void)s;
+	assert_false(log_has_lead());
+	log_set_lead("\n");
+	assert_string_equal(caught(), "");
+	log_info("not shown");
+	assert_true(log_has_lead());
+	log_notice("line");
+	assert_false(log_has_lead());
+	log_notice("line");
+	assert_string_equal(caught(), "\nline\nline\n");
+	log_set_lead("\n");
+	log_set_lead(NULL);
+	log_notice("line");
+	assert_string_equal(caught(), "line\n");
+}
+
 static void the_file_has_all_steps(void **s)
 {
 	struct err e = ERR_INIT;
@@ -522,6 +540,7 @@ int main(void)
 	        TEST(an_inherited_variable_is_no_journal),
 	        TEST(a_terminal_gets_colours),
 	        TEST(progress_on_a_terminal),
+	        TEST(a_lead_comes_once),
 	        TEST(the_file_has_all_steps),
 	        TEST(a_link_is_no_log_file),
 	        TEST(other_things_are_no_log_file),

@@ -200,6 +200,41 @@ static void test_long(void **state)
 	expect_strip(in.data, "x");
 }
 
+static void expect_place(const char *s, bool in_line, bool is_styled)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct termsafe t = {.len = 0};
+
+	feed(&t, &out, s, strlen(s));
+	if (t.place.in_line != in_line || t.place.is_styled != is_styled)
+		fail_msg("\"%s\" leaves it %sin a line, %sin a style", out.data,
+		        t.place.in_line ? "" : "not ",
+		        t.place.is_styled ? "" : "not ");
+}
+
+static void test_place(void **state)
+{
+	(void)state;
+	expect_place("", false, false);
+	expect_place("a", true, false);
+	expect_place("a\n", false, false);
+	expect_place("\r", false, false);
+	/* What is in the line is there still. */
+	expect_place("50%\r", true, false);
+	expect_place("\xc3\xbc", true, false);
+	expect_place("a\n\x1b]", false, false); /* held */
+	expect_place("a\n\a", true, false);
+	expect_place("a\n\x1b[2J", true, false);
+	expect_place("\x1b[1;31ma\n", false, true);
+	expect_place("\x1b[K", false, false);
+	expect_place("\x1b[31m\x1b[K", false, true);
+	expect_place("\x1b[31ma\x1b[0m\n", false, false);
+	expect_place("\x1b[31ma\x1b[m\n\x1b[00m", false, false);
+	expect_place("\x1b[1;0m", false, false);
+	expect_place("\x1b[0;1m", false, true);
+	expect_place("\x1b[10m", false, true);
+}
+
 /* What comes out holds no control byte but those of the header, whatever goes
  * in. */
 static void check_safe(const struct buf *out)
@@ -258,6 +293,7 @@ int main(void)
 	        cmocka_unit_test(test_broken_off),
 	        cmocka_unit_test(test_utf8),
 	        cmocka_unit_test(test_strip),
+	        cmocka_unit_test(test_place),
 	        cmocka_unit_test(test_long),
 	        cmocka_unit_test(test_random),
 	};
