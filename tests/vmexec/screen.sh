@@ -87,10 +87,12 @@ on_screen evil 0 "$tmp/evil" 'a file: as it was'
 here evil "${on[@]}" -q --prefix 'web3| ' h -c "cat '$tmp/evil'"
 sed 's/^/web3| /' "$tmp/tame" > "$tmp/prefixed"
 on_screen evil 0 "$tmp/prefixed" '--prefix'
-here evil "${on[@]}" --json h -c "cat '$tmp/evil'"
+grep -a 'order' "$tmp/evil" > "$tmp/text"
+here evil "${on[@]}" --json h -c "cat '$tmp/text'"
 left evil 0 '--json: it ends'
 is "$(LC_ALL=C tr -d '\n -~' < "$tmp/evil.screen" | od -A n -c)" '' \
 	'--json: ASCII and nothing else'
+like "$(seen evil)" 'order \\u202[eE]' '--json: escaped'
 here evil "${on[@]}" -q h -c "printf 'a\\033[7;31m'"
 left evil 0 'a colour that is left on: it ends'
 is "$(cat -v "$tmp/evil.screen")" 'a^[[7;31m^[[0mstatus 0' \
