@@ -10,7 +10,10 @@
 #include <cmocka.h>
 
 #include "str.h"
+#include "core/rsync_run.h"
+#include "core/settings.h"
 #include "core/target.h"
+#include "scratch.h"
 
 static struct target t;
 static struct err err;
@@ -58,11 +61,41 @@ static void test_unmount(void **state)
 	assert_true(t.mounted);
 }
 
+/* While something runs in the place of rsync, which is stopped. */
+static void test_rsync(void **state)
+{
+	_cleanup_strv_ struct strv argv = STRV_INIT;
+	struct settings s = {.io_priority = SETTINGS_IO_NORMAL};
+	struct rsync_run run = {.settings = &s,
+	        .target = &t,
+	        .argv = &argv,
+	        .copy_lock_fd = -1};
+	static struct rsync_run_result res;
+	char dir[SCRATCH_PATH];
+
+	(void)state;
+	scratch_make(dir, "gone");
+	s.source = dir;
+	t.dest_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(strv_add(&argv, "/bin/sh"), 0);
+	assert_int_equal(strv_add(&argv, "-c"), 0);
+	assert_int_equal(
+	        strv_add(&argv, "trap 'exit 20' TERM; sleep 60 & wait"), 0);
+	assert_int_equal(rsync_run(&run, &res, &err), 0);
+	assert_true(looks > 1);
+	assert_true(res.disk_lost);
+	assert_int_equal(res.verdict, RSYNC_DISK);
+	is_told(err.code);
+	target_done(&t);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(test_flush, set_up),
 	        cmocka_unit_test_setup(test_unmount, set_up),
+	        cmocka_unit_test_setup(test_rsync, set_up),
 	};
 
 	return cmocka_run_group_tests_name("target_gone", tests, NULL, NULL);

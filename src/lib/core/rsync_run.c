@@ -169,8 +169,11 @@ static void judge(const struct rsync_run *run, const struct proc_result *proc,
 	if (res->disk_hangs) {
 		hangs(run, err);
 		res->verdict = RSYNC_DISK;
-	} else if (target_check(run->target, NULL) == -ENODEV) {
-		(void)target_check(run->target, err);
+	} else if (res->disk_lost ||
+	           target_check(run->target, NULL) == -ENODEV) {
+		/* Also if it is back: rsync was stopped because of it. */
+		if (target_check(run->target, err) != -ENODEV)
+			(void)target_explain_gone(run->target, err);
 		res->disk_lost = true;
 		res->verdict = RSYNC_DISK;
 	} else if (target_driver_check(run->target, err) < 0) {
