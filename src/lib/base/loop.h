@@ -6,7 +6,7 @@
  *		.on_ready = read_it, .arg = me };
  *	r = loop_add(&loop, &s);
  *	while (!over && r >= 0)
- *		r = loop_step(&loop, err);
+ *		r = loop_step(&loop, -1);
  *	loop_remove(&loop, &s);
  *	loop_done(&loop);
  *
@@ -19,7 +19,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "err.h"
 #include "util.h"
 
 struct loop_source {
