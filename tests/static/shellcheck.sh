@@ -17,6 +17,10 @@ while read -r file; do
 	shellcheck -x -P SCRIPTDIR -S warning -f gcc "$file"
 done < "$tmp/scripts" | empty 'shellcheck finds nothing'
 
+# "$(...)" would be what it was in the beginning.
+xargs grep -nE '\b(until_true [0-9]+|asb_until) (\[|test) [^;&]*"?\$\(' \
+	< "$tmp/scripts" | empty 'what is waited for is looked at every time'
+
 # What runs on foreign hosts: in every shell they may have.
 for file in src/host/*.sh; do
 	for shell in dash 'bash --posix' 'busybox sh'; do

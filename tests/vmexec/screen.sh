@@ -119,7 +119,8 @@ like "$(seen narrow)" 'has started \(kept alive by [a-z]+\)' 'nor notices'
 here half "${on[@]}" --job half h -c "printf '\\033[30;40mhalf a line'
 	until [ -e '$tmp/half' ]; do sleep 0.02; done; echo ' and the rest'"
 shows half 'half a line'
-until_true 10 [ "$(pgrep -P "$sshd" | wc -l)" = 2 ]
+two_sessions() { [ "$(pgrep -c -P "$sshd")" = 2 ]; }
+check 'two connections' until_true 10 two_sessions
 # Which is ours, and which that of Ctrl-S, does not matter.
 pgrep -P "$sshd" | xargs kill -KILL
 check 'a loss in the middle of a line' shows half 'connected again'
