@@ -3,47 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "i18n.h"
 #include "log.h"
-#include "sig.h"
 #include "tell.h"
 #include "options.h"
-
-/* Until the pipe takes something: a signal must be seen meanwhile. */
-static int wait_for(int fd)
-{
-	struct pollfd p[2] = {{.fd = fd, .events = POLLOUT},
-	        {.fd = sig_fd(), .events = POLLIN}};
-
-	while (poll(p, 2, -1) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return p[1].revents ? -EINTR : 0;
-}
-
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-		int r = n < 0 && errno == EAGAIN ? wait_for(fd) : 0;
-
-		if (r < 0)
-			return r;
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return -errno;
-		if (n < 0)
-			continue;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
+#include "stream.h"
 
 /* --- notices between the output ----------------------------------------------
  */
@@ -73,22 +40,6 @@ void output_end_line(struct output *o)
 /* --- begin and end ----------------------------------------------------------
  */
 
-/* The same pipe or terminal by a description of our own: not blocking is then
- * only ours, and none of the business of who shares it. */
-static int open_stream(int fd)
-{
-	char path[32];
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 ||
-	        !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
-		return fd;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-	return own < 0 ? fd : own;
-}
-
 int output_init(
         struct output *o, const struct options *options, struct err *err)
 {
@@ -98,7 +49,7 @@ int output_init(
 	        .has_notices = isatty(STDERR_FILENO),
 	        .log_fd = -1};
 	for (int i = 0; i < 2; i++) {
-		o->streams[i].fd = open_stream(i + 1);
+		o->streams[i].fd = stream_open(i + 1);
 		o->streams[i].is_terminal = isatty(i + 1);
 		o->streams[i].strip.strip = true;
 	}
@@ -119,7 +70,7 @@ void output_done(struct output *o)
 	find_place(o);
 	for (int i = 0; i < 2 && o->place.is_styled; i++)
 		if (o->streams[i].is_terminal &&
-		        write_all(o->streams[i].fd, "\033[0m", 4) == 0)
+		        stream_write(o->streams[i].fd, "\033[0m", 4) == 0)
 			o->place.is_styled = false;
 	for (int i = 0; i < 2; i++)
 		if (o->streams[i].fd > 2)
@@ -179,7 +130,7 @@ static int write_stream(struct output *o, struct output_stream *s,
 		return err_nomem(err);
 	if (s->is_terminal)
 		protect_notices(o);
-	r = write_all(s->fd, data, len);
+	r = stream_write(s->fd, data, len);
 	if (r < 0 && r != -EINTR)
 		err_sys(err, r, "%s",
 		        s == o->streams ? _("cannot write to standard output")
@@ -193,7 +144,7 @@ int output_write(struct output *o, bool is_stderr, const char *data, size_t len,
 	int r = 0;
 
 	if (o->log_fd >= 0)
-		r = write_all(o->log_fd, data, len);
+		r = stream_write(o->log_fd, data, len);
 	if (r < 0)
 		return err_sys(err, r, "%s", _("cannot write the log"));
 	if (o->json)
@@ -212,7 +163,7 @@ static int end_stream(
 		termsafe_end(&s->safe, &b);
 	if (b.len == 0)
 		return 0;
-	return write_all(s->fd, b.data, b.len) < 0
+	return stream_write(s->fd, b.data, b.len) < 0
 	               ? err_set(err, -EIO, "%s",
 	                         _("cannot write the rest of the output"))
 	               : 0;

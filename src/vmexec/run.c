@@ -97,24 +97,33 @@ static int exitcode_of(const struct run *run, const struct job_result *result)
 	}
 }
 
+/* It has ended, well perhaps, but that is not what was got here. */
+static void not_written(struct run *run, const struct err *err)
+{
+	log_show_err(LOG_LEVEL_ERR, err);
+	tell_detached(run->id, TELL_ENDED);
+	if (run->exitcode == 0)
+		run->exitcode = VMEXEC_DETACHED;
+}
+
 static void on_end(const struct job_result *result, void *arg)
 {
 	struct run *run = arg;
 	struct err err = ERR_INIT;
+	int r;
 
 	if (run->over)
 		return;
 	run->over = true;
 	run->exitcode = exitcode_of(run, result);
-	if (output_end(&run->output, &err) < 0) {
-		log_show_err(LOG_LEVEL_ERR, &err);
-		if (run->exitcode == 0)
-			run->exitcode = VMEXEC_DETACHED;
-	}
+	r = output_end(&run->output, &err);
+	if (r < 0)
+		not_written(run, &err);
 	run->rerun = result->kind == JOB_REBOOTED &&
 	             run->options->on_reboot == REBOOT_RERUNS &&
 	             run->options->action == ACTION_RUN;
-	tell_end(run->id, result, run->exitcode);
+	if (tell_end(run->id, result, run->exitcode, &err) < 0 && r == 0)
+		not_written(run, &err);
 	if (result->kind == JOB_UNKNOWN)
 		tell_how_to_return(run);
 }

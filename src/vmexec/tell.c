@@ -14,17 +14,22 @@
 #include "log.h"
 #include "str.h"
 #include "text.h"
+#include "stream.h"
 #include "sys/jsondoc.h"
 
 static bool as_json;
 static const char *host_name;
 static const char *reached_by;
+static int json_fd;
+static int lost; /* why an object could not be written, or 0 */
 
 void tell_init(bool json, const char *host, const char *options)
 {
 	as_json = json;
 	host_name = host;
 	reached_by = options;
+	if (json)
+		json_fd = stream_open(STDOUT_FILENO);
 }
 
 static const char *const event_names[] = {
@@ -62,12 +67,13 @@ static struct jsondoc *begin(const char *event)
 static int print(struct jsondoc *o)
 {
 	/* UTF-8 has control characters of its own. */
-	char *line = jsondoc_print_line(o, isatty(STDOUT_FILENO));
-	int r = line && fputs(line, stdout) >= 0 && fflush(stdout) == 0 ? 0
-	                                                                : -EIO;
+	_cleanup_free_ char *line =
+	        jsondoc_print_line(o, isatty(STDOUT_FILENO));
+	int r = line ? stream_write(json_fd, line, strlen(line)) : -ENOMEM;
 
-	free(line);
 	jsondoc_free(o);
+	if (r < 0)
+		lost = r;
 	return r;
 }
 
@@ -75,6 +81,7 @@ int tell_output(bool is_stderr, const char *data, size_t len, struct err *err)
 {
 	struct jsondoc *o = begin("output");
 	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r;
 
 	jsondoc_set_string(o, "stream", is_stderr ? "stderr" : "stdout");
 	/* Text only when nothing would be changed. */
@@ -89,9 +96,10 @@ int tell_output(bool is_stderr, const char *data, size_t len, struct err *err)
 		jsondoc_free(o);
 		return err_nomem(err);
 	}
-	return print(o) < 0 ? err_set(err, -EIO, "%s",
-	                              _("cannot write to standard output"))
-	                    : 0;
+	r = print(o);
+	return r < 0 ? err_sys(err, r, "%s",
+	                       _("cannot write to standard output"))
+	             : 0;
 }
 
 static void tell_people(enum job_event what, const char *job, const char *text)
@@ -142,22 +150,28 @@ void tell_event(enum job_event what, const char *job, const char *text)
 	(void)print(o);
 }
 
-void tell_end(const char *job, const struct job_result *result, int exitcode)
+static void tell_people_end(const struct job_result *result)
+{
+	struct err e = result->why;
+
+	if (result->incomplete)
+		log_warn(_("%s: the disk of the host was full, or it has lost "
+		           "power: output is missing"),
+		        host_name);
+	if (e.code == 0)
+		return;
+	err_prefix(&e, "%s", host_name);
+	log_show_err(LOG_LEVEL_ERR, &e);
+}
+
+int tell_end(const char *job, const struct job_result *result, int exitcode,
+        struct err *err)
 {
 	struct jsondoc *o;
 
 	if (!as_json) {
-		if (result->incomplete)
-			log_warn(_("%s: the disk of the host was full, or it "
-			           "has lost power: output is missing"),
-			        host_name);
-		if (result->why.code != 0) {
-			struct err e = result->why;
-
-			err_prefix(&e, "%s", host_name);
-			log_show_err(LOG_LEVEL_ERR, &e);
-		}
-		return;
+		tell_people_end(result);
+		return 0;
 	}
 	o = begin("end");
 	jsondoc_set_string(o, "job", job);
@@ -173,6 +187,9 @@ void tell_end(const char *job, const struct job_result *result, int exitcode)
 	if (result->why.code != 0)
 		jsondoc_set_string(o, "message", result->why.message);
 	(void)print(o);
+	return lost == 0 ? 0
+	                 : err_sys(err, lost, "%s",
+	                           _("cannot write to standard output"));
 }
 
 static char *detached_text(const char *job, enum tell_detached how)
@@ -187,9 +204,17 @@ static char *detached_text(const char *job, enum tell_detached how)
 		                    "ended on %s"),
 		        job, host_name);
 	case TELL_GOES_ON:
+	case TELL_ENDED:
 	default:
 		return str_printf(_("job %s goes on on %s"), job, host_name);
 	}
+}
+
+static void tell_people_ended(const char *job)
+{
+	log_warn(_("job %s has ended on %s, but not all of it was written "
+	           "here. Once more: vmexec%s --attach %s %s"),
+	        job, host_name, reached_by, job, host_name);
 }
 
 /* Also with --quiet: its name may have been made up. */
@@ -207,6 +232,10 @@ void tell_detached(const char *job, enum tell_detached how)
 {
 	struct jsondoc *o;
 
+	if (how == TELL_ENDED) {
+		tell_people_ended(job);
+		return;
+	}
 	if (!as_json) {
 		tell_people_detached(job, how);
 		return;

@@ -18,11 +18,14 @@ void tell_event(enum job_event what, const char *job, const char *text);
 /* A piece of output, as JSON. 0 or negative errno with @err. */
 int tell_output(bool is_stderr, const char *data, size_t len,
         struct err *err) _must_check_;
-void tell_end(const char *job, const struct job_result *result, int exitcode);
+/* 0, or negative errno with @err: not all that was told has been written. */
+int tell_end(const char *job, const struct job_result *result, int exitcode,
+        struct err *err) _must_check_;
 enum tell_detached {
 	TELL_GOES_ON,
 	TELL_UNKNOWN,   /* whether it has started */
 	TELL_CANCELLED, /* unknown, whether the host has heard of that */
+	TELL_ENDED,     /* but not all of it could be written here */
 };
 /* We leave it alone; how to come back. */
 void tell_detached(const char *job, enum tell_detached how);
