@@ -156,6 +156,13 @@ part()
 	same "$1" "$tmp/want" "$2"
 }
 
+# full_pipe: $fifo takes nothing any more.
+full_pipe()
+{
+	"$python" -c 'import select, sys
+sys.exit(bool(select.select([], [int(sys.argv[1])], [], 0)[1]))' "$fifo"
+}
+
 head -c 300000 /dev/urandom > "$tmp/random"
 printf 'cat "%s"\nexit 6\n' "$tmp/random" > "$tmp/script"
 mkdir "$tmp/small"
@@ -178,6 +185,10 @@ timeout 60 "${on[@]}" --json --job json h "$tmp/script" > /dev/full \
 code=$?
 refused 'cannot write to standard output' '--json to /dev/full'
 all_there json 6 '--json to /dev/full'
+timeout 60 "${on[@]}" --json h -c 'exit 0' > /dev/full 2> "$tmp/err"
+code=$?
+is "$code" 253 '--json of nothing but events to /dev/full: 253'
+like "$(said)" 'No space left.*not all of it was written' 'which is said'
 "${on[@]}" --list h > /dev/full 2> "$tmp/err"
 is "$? $(said)" '254 error: cannot write to standard output' \
 	'--list to /dev/full'
@@ -200,6 +211,23 @@ all_there device 6 '--log /dev/full'
 on_host --log "$tmp/nowhere/log" --job never -- "$tmp/script"
 is "$code" 254 'a log that cannot be made'
 check 'nothing was started' [ ! -e $jobs/never ]
+
+# Somebody who does not read on.
+mkfifo "$tmp/fifo"
+exec {fifo}<> "$tmp/fifo"
+for how in '' --json; do
+	# shellcheck disable=SC2086 # or nothing
+	sit pager sh -c 'trap : INT; "$@" > "$0"; echo "status $?"' \
+		"$tmp/fifo" "${on[@]}" $how --job pager h "$tmp/script"
+	until_true 20 [ -s $jobs/pager/rc ]
+	until_true 20 full_pipe
+	press pager '\x03'
+	left pager 0 "Ctrl-C while nobody reads${how:+ ($how)}"
+	like "$(seen pager)" 'job pager goes on.*status 253' 'which is said'
+	dd bs=1M count=1 iflag=nonblock <&"$fifo" > "$tmp/out" 2> "$tmp/noise"
+	rm -r $jobs/pager
+done
+exec {fifo}>&-
 
 # --- Ctrl-S, until here -------------------------------------------------------------
 
