@@ -6,7 +6,7 @@ cd "$base/$id" || fail gone
 look
 case $state in
 running)
-	: > cancel
+	mv mark cancel 2> /dev/null
 	/bin/sh ./kill.sh "$PWD" || fail cancel
 	;;
 # What ran it is gone, but not the script perhaps.

@@ -84,7 +84,8 @@ watch_time()
 	sleep "$1" &
 	sleep=$!
 	wait "$sleep"
-	: > timeout
+	# It is there already, for the disk may be full.
+	mv mark timeout 2> /dev/null
 	exec /bin/sh ./kill.sh "$PWD"
 }
 

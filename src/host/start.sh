@@ -19,7 +19,8 @@ make_job()
 				> "$new/meta" &&
 			printf '%255s\n' '' > "$new/pid.new" &&
 			printf '%255s\n' '' > "$new/lost" &&
-			: > "$new/out" && : > "$new/err"
+			printf '' > "$new/out" && printf '' > "$new/err" &&
+			printf '' > "$new/mark"
 	} 2> /dev/null
 }
 

@@ -37,7 +37,7 @@ static const char jobhost_script[] =
         "	\"#$nonce\") break ;;\n"
         "	runner=*) kind=start ;;\n"
         "	out_from=[0-9]*) out_from=${line#*=} ;;\n"
-        "	*': > cancel'*) kind=cancel ;;\n"
+        "	*'mv mark cancel'*) kind=cancel ;;\n"
         "	esac\n"
         "done\n"
         "echo \"$kind $out_from\" >> requests\n"

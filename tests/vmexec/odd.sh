@@ -16,6 +16,29 @@ is "$code $(wc -c < "$tmp/out") $(said)" '3 5000 long-iso human-readable' \
 on_host --list --json
 like "$(out)" '"bytes_out": ?5000,' 'nor do they change the list'
 
+# --- no inodes ------------------------------------------------------------------------
+
+mkdir -p $jobs
+mount -t tmpfs -o nr_inodes=40,mode=700 tmpfs $jobs
+at_end "umount -l $jobs 2> /dev/null"
+cat > "$tmp/greedy" <<END
+i=0
+while touch $jobs/fill.\$i 2> /dev/null; do i=\$((i + 1)); done
+echo full
+sleep 1000
+END
+limit=20
+on_host --timeout 1 -- "$tmp/greedy"
+is "$code $(out)" '124 full' 'a time limit holds where no file can be made'
+like "$(said)" 'took too long' 'and is said'
+rm -f $jobs/fill.*
+on_host --idle-timeout 1 -- "$tmp/greedy"
+is "$code $(out)" '124 full' 'and so does ending a job'
+like "$(said)" 'nothing for too long' 'and is said'
+on_host -q -c 'echo elsewhere'
+is "$code $(out)" '0 elsewhere' 'there is another place for the next'
+umount $jobs
+
 # --- files that are removed -----------------------------------------------------------
 
 # job NAME: one that has printed 5000 bytes and waits; $tmp/NAME.out, .code.
