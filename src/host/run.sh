@@ -123,6 +123,8 @@ if [ "$limit" -gt 0 ]; then
 fi
 (run_job)
 rc=$?
+# BusyBox's tee says only at its end that something found no room.
+exec 7>&- 8>&-
 drain
 # Who ends the job is not done when the script has ended.
 [ -z "$timer" ] || [ -e timeout ] || kill "$timer"

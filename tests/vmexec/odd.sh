@@ -39,6 +39,20 @@ on_host -q -c 'echo elsewhere'
 is "$code $(out)" '0 elsewhere' 'there is another place for the next'
 umount $jobs
 
+# --- a full disk, and BusyBox -------------------------------------------------------
+
+if busybox tee < /dev/null > /dev/null 2>&1; then
+	mkdir -p $jobs
+	mount -t tmpfs -o size=128k,mode=700 tmpfs $jobs
+	mount --bind "$(command -v busybox)" "$(readlink -f "$(command -v tee)")"
+	on_host -c 'head -c 300000 /dev/zero; echo over >&2; exit 4'
+	is "$code" 4 "BusyBox's tee: the status arrives from a full disk"
+	like "$(said)" 'output is missing' 'and that output is missing is said'
+	umount "$(readlink -f "$(command -v tee)")" $jobs
+else
+	skip "BusyBox's tee and a full disk" 'busybox is not installed'
+fi
+
 # --- files that are removed -----------------------------------------------------------
 
 # job NAME: one that has printed 5000 bytes and waits; $tmp/NAME.out, .code.
