@@ -4,6 +4,7 @@
 
 clean()
 {
+	is_mine "$base" || return 1
 	for job in "$base"/*/meta; do
 		cd "${job%/meta}" 2> /dev/null && is_mine . || continue
 		look

@@ -74,7 +74,7 @@ is_mine()
 
 has_job()
 {
-	is_mine "$base/$id"
+	is_mine "$base" && is_mine "$base/$id"
 }
 
 read_rc()

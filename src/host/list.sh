@@ -3,6 +3,7 @@
 
 list()
 {
+	is_mine "$base" || return 1
 	for job in "$base"/*/meta; do
 		cd "${job%/meta}" 2> /dev/null && is_mine . || continue
 		read_meta

@@ -53,6 +53,22 @@ else
 	skip "BusyBox's tee and a full disk" 'busybox is not installed'
 fi
 
+# --- a place that is somebody else's ---------------------------------------------------
+
+on_host -q --job mine -c 'echo mine'
+rm -rf /run/vmexec
+mkdir /run/vmexec
+cp -a $jobs/mine /run/vmexec/theirs
+chown 1000 /run/vmexec
+on_host --attach theirs
+is "$code $(out)" '254 ' 'who owns the place owns what is in it'
+on_host --list
+unlike "$(out)" theirs 'so says the list'
+on_host --clean --keep-days 0
+is "$(ls -A /run/vmexec $jobs | tr '\n' ' ')" \
+	'/run/vmexec: theirs  /var/lib/vmexec: ' 'and nothing is removed there'
+rm -r /run/vmexec
+
 # --- files that are removed -----------------------------------------------------------
 
 # job NAME: one that has printed 5000 bytes and waits; $tmp/NAME.out, .code.
