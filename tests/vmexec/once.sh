@@ -191,11 +191,22 @@ until_true 30 says 0 begin out
 on_host --clean
 is "$code $(ls $jobs | wc -l | sed 's/^[1-9].*/many/')" '0 many' \
 	'--clean keeps what is young'
-find $jobs -name meta -path '*other*' -exec touch -d '20 days ago' {} +
+age() { find "$@" -exec touch -h -d '20 days ago' {} +; }
+age $jobs/other
+age $jobs/murder
+touch $jobs/murder/out
+age $jobs/same/meta
 on_host --clean
 check 'but not what is old' [ ! -e $jobs/other ]
+check 'what began long ago and has ended now is not' [ -e $jobs/same ]
+check 'nor what has written something' [ -e $jobs/murder ]
+mkdir $jobs/same/aside
 on_host --clean --keep-days 0
-is "$(ls -A $jobs)" runs 'what runs stays'
+is "$(ls -A $jobs | tr '\n' ' ')" 'runs same ' \
+	'what runs stays, and what somebody starts anew just now'
+age $jobs/same
+on_host --clean
+is "$(ls -A $jobs)" runs 'but not when that was long ago'
 open_gate
 until_true 30 [ -e "$tmp/0.code" ]
 on_host --list
