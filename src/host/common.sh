@@ -128,6 +128,17 @@ is_usable()
 	return 1
 }
 
+# Waits a moment; not every sleep knows parts of a second. Adds to tenths.
+nap()
+{
+	if sleep .1 2> /dev/null; then
+		tenths=$((tenths + 1))
+	else
+		sleep 1
+		tenths=$((tenths + 10))
+	fi
+}
+
 printf 'vmexec %s %s\n' "$nonce" "$boot"
 
 # Without one of these a job would begin, and then nobody could say how it is.

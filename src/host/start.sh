@@ -38,15 +38,10 @@ publish()
 # Somebody else makes room just now; 0 = seems to have died of it.
 wait_for_other()
 {
-	tries=0
+	tenths=0
 	while [ -d "$base/$id/aside" ]; do
-		[ $tries -lt 50 ] || return 0
-		if sleep .1 2> /dev/null; then
-			tries=$((tries + 1))
-		else
-			sleep 1
-			tries=$((tries + 10))
-		fi
+		[ $tenths -lt 50 ] || return 0
+		nap
 	done
 	return 1
 }

@@ -68,5 +68,23 @@ is "$code" 0 'what it left is ended'
 check 'not who has its number now' runs "$again"
 check 'nor who has no session' runs "$daemon"
 
+# --- who has not begun -----------------------------------------------------------------
+
+job late 'echo begin; sleep 1000'
+mv $jobs/late/pid $jobs/late/pid.kept
+on_host --cancel late &
+cancel=$!
+check 'a job that has not begun is waited for' \
+	until_true 10 pgrep -f 'sleep .1'
+mv $jobs/late/pid.kept $jobs/late/pid
+wait "$cancel"
+until_true 30 [ -e "$tmp/late.code" ]
+is "$(cat "$tmp/late.code")" 143 'and ended then'
+mkdir $jobs/never
+printf '%s\n' x 1 "$(sed -n 3p $jobs/late/meta)" 0 > $jobs/never/meta
+on_host --cancel never
+is "$code" 254 'one that never begins'
+like "$(said)" 'not begun' 'which is said'
+
 nobody_left
 finish
