@@ -4,11 +4,22 @@
 
 by_systemd()
 {
-	[ "$uid" = 0 ] && [ -d /run/systemd/system ] &&
-		systemd-run --quiet --collect --unit="vmexec-$id" \
-			-p KillMode=mixed -p OOMPolicy=continue \
+	[ "$uid" = 0 ] && [ -d /run/systemd/system ] || return 1
+	unit=vmexec-$id set=OOMPolicy=continue
+	for try in 1 2 3; do
+		said=$(systemd-run --quiet --collect --unit="$unit" \
+			-p KillMode=mixed ${set:+-p "$set"} \
 			/bin/sh "$PWD/run.sh" "$PWD" systemd \
-			< /dev/null > /dev/null 2>&1
+			2>&1 < /dev/null) && return
+		case $said in
+		# Before systemd 243.
+		*OOMPolicy*) set='' ;;
+		# The job of that name before us has not quite gone yet.
+		*already*) unit=vmexec-$id-$nonce ;;
+		*) break ;;
+		esac
+	done
+	return 1
 }
 
 by_tmux()

@@ -6,7 +6,8 @@
 # that somebody has removed.
 # timeout: 120
 . "$(dirname "$0")/lib.sh"
-start_sshd 'SetEnv TIME_STYLE=long-iso BLOCK_SIZE=human-readable'
+mkdir "$tmp/bin"
+start_sshd "SetEnv TIME_STYLE=long-iso BLOCK_SIZE=human-readable PATH=$tmp/bin:$PATH"
 
 # --- settings for ls ----------------------------------------------------------------
 
@@ -68,6 +69,36 @@ on_host --clean --keep-days 0
 is "$(ls -A /run/vmexec $jobs | tr '\n' ' ')" \
 	'/run/vmexec: theirs  /var/lib/vmexec: ' 'and nothing is removed there'
 rm -r /run/vmexec
+
+# --- systemd ---------------------------------------------------------------------------
+
+mkdir -p /run/systemd/system
+cat > "$tmp/bin/systemd-run" <<'END'
+#!/bin/sh
+case $* in
+*OOMPolicy*) echo "Unknown assignment: OOMPolicy=continue" >&2; exit 1 ;;
+*--unit=vmexec-again\ *)
+	echo "Failed to start transient service unit: Unit vmexec-again.service already exists." >&2
+	exit 1
+	;;
+*--unit=vmexec-broken\ *)
+	echo "Failed to connect to bus: No such file or directory" >&2
+	exit 1
+	;;
+esac
+while [ "$1" != /bin/sh ]; do shift; done
+setsid "$@" < /dev/null > /dev/null 2>&1 &
+END
+chmod 755 "$tmp/bin/systemd-run"
+for job in first again; do
+	on_host --job $job -c 'echo runs'
+	is "$code $(out)" '0 runs' "an old systemd, the job $job"
+	like "$(said)" 'by systemd' 'which keeps it alive'
+done
+on_host --job broken -c 'echo runs'
+is "$code $(out)" '0 runs' 'one that does not answer'
+like "$(said)" 'by setsid' 'is passed over'
+rm -r /run/systemd "$tmp/bin/systemd-run"
 
 # --- files that are removed -----------------------------------------------------------
 
