@@ -58,6 +58,9 @@ put_aside()
 	esac
 	[ "$again" = yes ] && [ "$first" != "$nonce" ] || return 0
 	mkdir aside 2> /dev/null || wait_for_other || return 0
+	# Who seemed to be dead was not, or another one who waited was quicker.
+	# shellcheck disable=SC3013 # not POSIX, but every shell has it
+	[ . -ef "$base/$id" ] || return 0
 	mv "$base/$id" "$base/$id.${first:-$nonce}" || fail aside "$base/$id"
 	cd "$base" || exit 1
 }

@@ -84,6 +84,16 @@ wait "${pids[@]:0:6}"
 is "$(cat "$tmp"/[0-9].code | sort | uniq -c | tr -s ' \n' ' ')" ' 6 5 ' \
 	'also when many want that at the same time'
 unlike "$(cat "$tmp"/[0-9].err)" error 'without a complaint'
+again
+rm "$tmp/gate"
+mkdir $jobs/same/aside
+for i in 0 1 2 3 4 5; do
+	begin $i --job same h "$tmp/script"
+	pids[i]=$pid
+done
+wait "${pids[@]:0:6}"
+is "$(cat "$tmp"/[0-9].code | tr '\n' ' ')$(started)" '5 5 5 5 5 5 1' \
+	'and when who made room for them has died of it'
 
 # --- from elsewhere -----------------------------------------------------------------
 
