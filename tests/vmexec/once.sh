@@ -102,6 +102,7 @@ begin 0 --job other h "$tmp/script"
 until_true 30 says 0 begin out
 begin 1 --attach other h
 check 'another one attaches' until_true 30 says 1 begin out
+until_true 10 says 1 problem err
 is "$(cat "$tmp/1.err" | grep -c problem)" 1 'and gets both streams'
 on_host --list
 like "$(out)" 'other +[-0-9]{10} .*running' '--list shows a job that runs'
