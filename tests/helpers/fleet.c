@@ -115,5 +115,7 @@ int main(int argc, char **argv)
 	                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) /
 	                        1000);
 	free(hosts);
+	/* If the loop has failed, on all that were not ready. */
+	failed += running;
 	return failed > 100 ? 100 : failed;
 }
