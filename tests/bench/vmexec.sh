@@ -61,9 +61,10 @@ ssh=(ssh -F none -o BatchMode=yes -i "$work/client" -p "$port"
 	-o "UserKnownHostsFile=$work/known_hosts")
 vmexec=("$build/vmexec" -q -i "$work/client" -p "$port"
 	--known-hosts "$work/known_hosts")
-for ((i = 0; i < 100; i++)); do
-	"${ssh[@]}" 127.0.0.1 true 2> /dev/null && break
-	kill -0 $sshd || die "$(cat "$work/sshd.log")"
+SECONDS=0
+until "${ssh[@]}" 127.0.0.1 true 2> "$work/err"; do
+	kill -0 $sshd && [ "$SECONDS" -lt 30 ] ||
+		die "$(cat "$work/sshd.log" "$work/err")"
 done
 
 # --- one host -------------------------------------------------------------------
