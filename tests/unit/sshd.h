@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,17 +135,26 @@ _unused_ static bool sshd_prepare(const char *name)
 	return true;
 }
 
+/* A port that stays free while nobody listens: none of those that the kernel
+ * gives to outgoing connections, which could even meet themselves there. */
 static unsigned sshd_free_port(void)
 {
 	struct sockaddr_in a = {
 	        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof a;
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM, 0);
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	unsigned lowest, port;
 
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	return ntohs(a.sin_port);
+	assert_true(fd >= 0 && f);
+	assert_int_equal(fscanf(f, "%u", &lowest), 1);
+	(void)fclose(f);
+	assert_true(lowest > 2000);
+	do {
+		assert_int_equal(getrandom(&port, sizeof port, 0), sizeof port);
+		port = 2000 + port % (lowest - 2000);
+		a.sin_port = htons((uint16_t)port);
+	} while (bind(fd, (struct sockaddr *)&a, sizeof a) < 0);
+	return port;
 }
 
 /* A connection to a port of 127.0.0.1, not blocking; -1 = there is none. */
