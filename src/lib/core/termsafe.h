@@ -6,7 +6,8 @@
  * colours (SGR, ECMA-48 8.3.117) and erasing in the line, which progress bars
  * use.  All other control sequences and bytes are shown, as "\x1b" and the
  * like, instead of being executed: a title that is typed back, a changed key
- * map, a hidden line.  Works on pieces: a sequence may be torn anywhere.
+ * map, other lines written over.  A colour may still hide a text.  Works on
+ * pieces: a sequence may be torn anywhere.
  */
 #ifndef CORE_TERMSAFE_H
 #define CORE_TERMSAFE_H
