@@ -259,6 +259,21 @@ nobody_left()
 
 # --- a terminal -------------------------------------------------------------------
 
+# write_ticker: $tmp/ticker, a script that is never silent for long, until there
+# is $tmp/enough; its status is 5.
+write_ticker()
+{
+	cat > "$tmp/ticker" <<-END
+		i=0
+		until [ -e "$tmp/enough" ]; do
+			i=\$((i + 1))
+			echo "line \$i"
+			sleep 0.05
+		done
+		exit 5
+	END
+}
+
 # sit NAME [COLUMNS] COMMAND...: on a terminal of its own (terminal.py): what is
 # to be seen in $tmp/NAME.screen, in the end the status in $tmp/NAME.code.
 declare -A seats=()

@@ -19,15 +19,7 @@ here()
 # --- Ctrl-S, from here on -----------------------------------------------------------
 
 # Longer than the host may be silent, and the script, too.
-cat > "$tmp/ticker" <<END
-i=0
-until [ -e "$tmp/enough" ]; do
-	i=\$((i + 1))
-	echo "line \$i"
-	sleep 0.05
-done
-exit 5
-END
+write_ticker
 here s "${on[@]}" --job s --heartbeat-timeout 3 --idle-timeout 3 h "$tmp/ticker"
 shows s 'line 5'
 press s '\x13'

@@ -56,15 +56,7 @@ whole()
 # --- Ctrl-Z, from here on -----------------------------------------------------------
 
 # Stopped for longer than the host may be silent, and the script, too.
-cat > "$tmp/ticker" <<END
-i=0
-until [ -e "$tmp/enough" ]; do
-	i=\$((i + 1))
-	echo "line \$i"
-	sleep 0.05
-done
-exit 5
-END
+write_ticker
 sit z bash --norc -i
 shows z '[$#] $'
 press z "stty -echo; ${on[*]} --job z --heartbeat-timeout 3 --idle-timeout 3 \
