@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "clock.h"
 #include "i18n.h"
 #include "log.h"
@@ -23,10 +24,35 @@
 struct question {
 	const struct options *options;
 	const char *host;
-	struct jsondoc *jobs; /* an array, or NULL */
+	struct jsondoc *root; /* --list --json, or NULL */
+	struct jsondoc *jobs; /* an array in it */
+	struct buf table;     /* --list for people */
 	bool any;
 	bool refused;
 };
+
+/* What was listed so far does not count. */
+static void begin_list(struct question *x)
+{
+	buf_reset(&x->table);
+	x->any = false;
+	if (!x->options->json)
+		return;
+	jsondoc_free(x->root);
+	x->root = jsondoc_new_object();
+	jsondoc_set_int(x->root, "version", 1);
+	jsondoc_set_string(x->root, "host", x->host);
+	x->jobs = jsondoc_add_array(x->root, "jobs");
+}
+
+static void on_again(const struct err *why, void *arg)
+{
+	struct question *x = arg;
+
+	log_warn("%s: %s", x->host, why->message);
+	if (x->options->action == ACTION_LIST)
+		begin_list(x);
+}
 
 static int ask_host(const struct options *o,
         const struct remote_options *remote, struct question *x,
@@ -40,6 +66,7 @@ static int ask_host(const struct options *o,
 	        .silence_ms = (int)o->heartbeat_timeout_s * 1000,
 	        .compose = compose,
 	        .on_line = on_line,
+	        .on_again = on_again,
 	        .arg = x,
 	        .ret_up = &up};
 	struct err err = ERR_INIT;
@@ -122,7 +149,7 @@ static const char *state_text(const char *state)
 	return _("starting");
 }
 
-static void print_job(const struct jobframe_line *line)
+static void print_job(struct buf *b, const struct jobframe_line *line)
 {
 	char name[100], when[32], bytes[32], status[40] = "";
 	int64_t out = number(line->words[OUT]);
@@ -130,7 +157,7 @@ static void print_job(const struct jobframe_line *line)
 	if (number(line->words[STATUS]) >= 0)
 		snprintf(status, sizeof status, _(" with %d"),
 		        (int)number(line->words[STATUS]));
-	printf("%-24s  %s  %10s  %s%s\n",
+	buf_printf(b, "%-24s  %s  %10s  %s%s\n",
 	        text_visible_str(name, sizeof name, line->words[NAME]),
 	        clock_local(when, number(line->words[STARTED])),
 	        text_bytes(bytes, out < 0 ? 0 : (uint64_t)out),
@@ -153,7 +180,7 @@ static int on_job(const struct jobframe_line *line, void *arg, struct err *err)
 	if (x->jobs)
 		add_job(x, line);
 	else
-		print_job(line);
+		print_job(&x->table, line);
 	return 0;
 }
 
@@ -163,28 +190,32 @@ static void compose_list(struct buf *b, const char *nonce, void *arg)
 	jobtext_list(b, nonce);
 }
 
+static int print_table(const struct question *x)
+{
+	if (!x->any)
+		log_notice(_("%s: no jobs"), x->host);
+	if (buf_failed(&x->table) || fputs(x->table.data, stdout) < 0 ||
+	        fflush(stdout) != 0) {
+		log_err("%s", _("cannot write to standard output"));
+		return VMEXEC_FAILED;
+	}
+	return 0;
+}
+
 int jobs_list(const struct options *o, const struct remote_options *remote,
         const char *host)
 {
-	struct question x = {.options = o, .host = host};
-	struct jsondoc *root = o->json ? jsondoc_new_object() : NULL;
+	struct question x = {.options = o, .host = host, .table = BUF_INIT};
 	int r;
 
-	if (root) {
-		jsondoc_set_int(root, "version", 1);
-		jsondoc_set_string(root, "host", host);
-		x.jobs = jsondoc_add_array(root, "jobs");
-	}
+	begin_list(&x);
 	r = ask_host(o, remote, &x, compose_list, on_job);
-	if (r == 0 && root && json_print(root) != 0)
-		r = VMEXEC_FAILED;
-	if (r == 0 && !root && (ferror(stdout) || fflush(stdout) != 0)) {
-		log_err("%s", _("cannot write to standard output"));
-		r = VMEXEC_FAILED;
-	}
-	if (r == 0 && !root && !x.any)
-		log_notice(_("%s: no jobs"), host);
-	jsondoc_free(root);
+	if (r == 0 && o->json)
+		r = json_print(x.root) == 0 ? 0 : VMEXEC_FAILED;
+	else if (r == 0)
+		r = print_table(&x);
+	jsondoc_free(x.root);
+	buf_done(&x.table);
 	return r;
 }
 

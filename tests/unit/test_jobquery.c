@@ -26,6 +26,7 @@ struct asking {
 	int refuse;    /* what on_line returns */
 	int signal_at; /* line at which a signal comes; 0 = none */
 	int cut_at;    /* line at which the connection breaks */
+	int again;     /* how often it was asked anew */
 	struct err err;
 };
 
@@ -48,6 +49,15 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 	if (a->count == a->cut_at)
 		sshd_kill_sessions();
 	return a->refuse < 0 ? err_set(err, a->refuse, "no") : 0;
+}
+
+static void on_again(const struct err *why, void *arg)
+{
+	struct asking *a = arg;
+
+	assert_true(why->message[0] != '\0');
+	buf_reset(&a->lines);
+	a->again++;
 }
 
 static void init(struct asking *a, const char *act)
@@ -156,6 +166,51 @@ static void test_lost(void **state)
 	expect(&a, -ENOTCONN, "J a;");
 }
 
+/* As a run does: the line of a question is worth no less. */
+static void test_asked_anew(void **state)
+{
+	static const char *const acts[] = {
+	        "hello; echo J a; [ $n != 1 ] || hang; echo Z $n",
+	        "hello; echo J a; [ $n != 1 ] || exit 3; echo Z $n",
+	        "[ $n != 1 ] || exit 75; hello; echo J a; echo Z $n"};
+	struct asking a;
+
+	(void)state;
+	NEED_SSHD();
+	for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
+		init(&a, acts[i]);
+		a.q.on_again = on_again;
+		a.line.remote.retries = 1;
+		a.cut_at = i == 0;
+		expect(&a, 0, "J a;Z 2;");
+		assert_int_equal(a.again, 1);
+	}
+	/* Nobody has said a word. */
+	init(&a, "[ $n != 1 ] || hang; hello; echo Z $n");
+	a.q.on_again = on_again;
+	a.line.remote.retries = 1;
+	a.q.silence_ms = 500;
+	expect(&a, 0, "Z 2;");
+	/* What is said is said. */
+	init(&a, "hello; echo Z; hang");
+	a.q.on_again = on_again;
+	a.line.remote.retries = 1;
+	a.cut_at = 1;
+	expect(&a, 0, "Z;");
+	assert_int_equal(a.again, 0);
+	/* There is an end to it; a shell that is none is one at once. */
+	init(&a, "hello; echo J a; exit 3");
+	a.q.on_again = on_again;
+	a.line.remote.retries = 2;
+	expect(&a, -EIO, "J a;");
+	assert_int_equal(a.again, 2);
+	init(&a, "echo no; exit 7");
+	a.q.on_again = on_again;
+	a.line.remote.retries = 2;
+	expect(&a, -ENOEXEC, "");
+	assert_int_equal(a.again, 0);
+}
+
 static void test_unreachable(void **state)
 {
 	struct asking a;
@@ -220,6 +275,7 @@ int main(void)
 	        cmocka_unit_test(test_no_answer),
 	        cmocka_unit_test(test_refused_line),
 	        cmocka_unit_test(test_lost),
+	        cmocka_unit_test(test_asked_anew),
 	        cmocka_unit_test(test_unreachable),
 	        cmocka_unit_test(test_takes_too_long),
 	        cmocka_unit_test(test_signal),

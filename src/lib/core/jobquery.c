@@ -32,6 +32,8 @@ struct query {
 	bool all_sent;
 	bool served; /* Z or F has come */
 	size_t lines;
+	int failures; /* of the line */
+	bool up;      /* it was, once */
 	bool over;
 	int64_t end_ms; /* of our patience, once logged in; 0 = not yet */
 	int result;
@@ -50,6 +52,28 @@ static void fail(struct query *x, const struct err *err)
 	if (!x->over && x->err)
 		*x->err = *err;
 	end(x, err->code);
+}
+
+/* The line broke; what was served is, all the same. */
+static void again(struct query *x, const struct err *err)
+{
+	if (x->over)
+		return;
+	if (x->served) {
+		end(x, 0);
+		return;
+	}
+	if (!x->q->on_again || x->failures >= x->q->remote->retries) {
+		fail(x, err);
+		return;
+	}
+	x->end_ms = 0;
+	x->q->on_again(err, x->q->arg);
+	/* At once, but not over and over. */
+	if (x->failures++ == 0)
+		remote_connect(x->remote);
+	else
+		remote_connect_later(x->remote);
 }
 
 static bool on_bytes(bool is_stderr, const char *data, size_t len, void *arg)
@@ -97,9 +121,11 @@ static void on_shell_end(const struct sshclient_end *status, void *arg)
 		end(x, 0);
 		return;
 	}
-	(void)jobshell_ended(
-	        status, x->frame.boot[0] != '\0', x->q->sudo, &x->words, &err);
-	fail(x, &err);
+	if (jobshell_ended(status, x->frame.boot[0] != '\0', x->q->sudo,
+	            &x->words, &err) == -ENOEXEC)
+		fail(x, &err);
+	else
+		again(x, &err);
 }
 
 static void on_up(void *arg)
@@ -110,6 +136,11 @@ static void on_up(void *arg)
 	_cleanup_buf_ struct buf command = BUF_INIT;
 	struct err err = ERR_INIT;
 
+	jobframe_restart(&x->frame);
+	buf_reset(&x->words);
+	x->sent = x->lines = 0;
+	x->all_sent = false;
+	x->up = true;
 	x->end_ms = clock_mono_ms() + (int64_t)x->q->silence_ms * ANSWER_TIMES;
 	jobtext_command(&command, x->nonce, x->text.len, x->q->sudo);
 	if (buf_failed(&command)) {
@@ -141,6 +172,20 @@ static void on_failed(const struct err *err, void *arg)
 	fail(arg, err);
 }
 
+static void on_lost(const struct err *err, void *arg)
+{
+	again(arg, err);
+}
+
+static void took_too_long(struct query *x)
+{
+	struct err err = ERR_INIT;
+
+	err_sys(&err, -ETIMEDOUT, "%s", _("waiting for the host"));
+	remote_drop(x->remote);
+	again(x, &err);
+}
+
 static void on_signal(short revents, void *arg)
 {
 	struct err err = ERR_INIT;
@@ -158,7 +203,7 @@ static int wait_for_answer(struct query *x, struct loop *loop)
 		int64_t left = x->end_ms - clock_mono_ms();
 
 		if (x->end_ms > 0 && left <= 0)
-			r = -ETIMEDOUT;
+			took_too_long(x);
 		else
 			r = loop_step(loop, x->end_ms > 0 ? left : -1);
 		if (r == -EINTR)
@@ -184,7 +229,7 @@ int jobquery_ask(const struct jobquery *q, struct err *err)
 	};
 	struct remote_handlers h = {.on_up = on_up,
 	        .on_failed = on_failed,
-	        .on_lost = on_failed,
+	        .on_lost = on_lost,
 	        .on_room = on_room,
 	        .arg = &x};
 	struct loop_source signals = {.fd = sig_fd(),
@@ -210,6 +255,6 @@ int jobquery_ask(const struct jobquery *q, struct err *err)
 	buf_done(&x.text);
 	buf_done(&x.words);
 	if (q->ret_up)
-		*q->ret_up = x.end_ms > 0;
+		*q->ret_up = x.up;
 	return r;
 }

@@ -22,6 +22,10 @@ struct jobquery {
 	 * errno: the end. */
 	int (*on_line)(
 	        const struct jobframe_line *line, void *arg, struct err *err);
+	/* The line broke, or the host was silent: it is asked anew, as often as
+	 * the remote's retries say; what it has answered does not count.  NULL:
+	 * that is the end. */
+	void (*on_again)(const struct err *why, void *arg);
 	void *arg;
 	bool *ret_up; /* there was a login; may be NULL */
 };
@@ -29,8 +33,8 @@ struct jobquery {
 /*
  * Asks and waits for the whole answer.  0; -EHOSTUNREACH, -ECONNREFUSED,
  * -EACCES, -EKEYREJECTED, ...: not reached, see remote.h; -EPROTO: not
- * answered, or as jobshell_ended(); -ETIMEDOUT: not in time; -EINTR: a signal
- * came; with @err.
+ * answered, or as jobshell_ended(); -ETIMEDOUT: not in time; -ENOTCONN: the
+ * line broke; -EINTR: a signal came; with @err.
  */
 int jobquery_ask(const struct jobquery *q, struct err *err) _must_check_;
 
