@@ -265,13 +265,16 @@ static int on_cleaned(
         const struct jobframe_line *line, void *arg, struct err *err)
 {
 	struct question *x = arg;
+	int64_t n;
 
 	(void)err;
 	if (line->letter == 'F')
 		return refuse(x, line);
-	if (line->len > 0 && number(line->words[0]) >= 0)
-		log_notice(_("%s: %lld jobs removed"), x->host,
-		        (long long)number(line->words[0]));
+	n = line->len > 0 ? number(line->words[0]) : -1;
+	if (n >= 0)
+		log_notice(P_("%s: %lld job removed", "%s: %lld jobs removed",
+		                   (unsigned long)n),
+		        x->host, (long long)n);
 	return 0;
 }
 
