@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "i18n.h"
+#include "log.h"
 #include "num.h"
 #include "usage.h"
+#include "version.h"
 #include "core/exitcode.h"
 #include "core/lease_record.h"
 
@@ -32,6 +34,28 @@ void usage_error(const char *program, const char *fmt, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	usage_try_help(program);
+}
+
+bool usage_option(const char *program, void (*help)(void), int c)
+{
+	switch (c) {
+	case 'v':
+		log_set_level(LOG_LEVEL_INFO);
+		return true;
+	case 'q':
+		log_set_level(LOG_LEVEL_WARNING);
+		return true;
+	case 'h':
+		help();
+		exit(EXITCODE_DONE);
+	case 'V':
+		printf("%s %s\n", program, VERSION);
+		exit(EXITCODE_DONE);
+	case '?':
+		usage_try_help(program);
+	default:
+		return false;
+	}
 }
 
 const char *usage_id(const char *program, const char *text)

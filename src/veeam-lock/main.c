@@ -9,7 +9,6 @@
 #include "log.h"
 #include "sig.h"
 #include "startup.h"
-#include "version.h"
 #include "veeam_lock.h"
 #include "../common/load_settings.h"
 #include "../common/usage.h"
@@ -39,11 +38,7 @@ static const struct option long_options[] = {
         {"json", no_argument, NULL, OPT_JSON},
         {"clean", no_argument, NULL, OPT_CLEAN},
         {"config", required_argument, NULL, 'c'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        USAGE_OPTIONS,
 };
 
 static void help(void)
@@ -110,14 +105,9 @@ static void set_option(struct lock_options *o, int c)
 	case 'c':
 		o->config = optarg;
 		break;
-	case 'v':
-		log_set_level(LOG_LEVEL_INFO);
-		break;
-	case 'q':
-		log_set_level(LOG_LEVEL_WARNING);
-		break;
 	default:
-		usage_try_help(PROGRAM);
+		(void)usage_option(PROGRAM, help, c);
+		break;
 	}
 }
 
@@ -125,18 +115,9 @@ static void parse(int argc, char **argv, struct lock_options *o)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:vqhV", long_options, NULL)) !=
-	        -1) {
-		if (c == 'h') {
-			help();
-			exit(EXITCODE_DONE);
-		}
-		if (c == 'V') {
-			printf(PROGRAM " %s\n", VERSION);
-			exit(EXITCODE_DONE);
-		}
+	while ((c = getopt_long(argc, argv, "c:" USAGE_LETTERS, long_options,
+	                NULL)) != -1)
 		set_option(o, c);
-	}
 	if (optind < argc)
 		usage(_("too many arguments: '%s'"), argv[optind]);
 	if (o->json && !o->list)

@@ -13,7 +13,6 @@
 #include "str.h"
 #include "text.h"
 #include "util.h"
-#include "version.h"
 #include "../common/load_settings.h"
 #include "../common/usage.h"
 #include "core/exitcode.h"
@@ -28,11 +27,7 @@ static const struct option long_options[] = {
         {"run", required_argument, NULL, OPT_RUN},
         {"all", no_argument, NULL, OPT_ALL},
         {"config", required_argument, NULL, 'c'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        USAGE_OPTIONS,
 };
 
 struct options {
@@ -78,20 +73,9 @@ static void set_option(struct options *o, int c)
 	case 'c':
 		o->config = optarg;
 		break;
-	case 'v':
-		log_set_level(LOG_LEVEL_INFO);
-		break;
-	case 'q':
-		log_set_level(LOG_LEVEL_WARNING);
-		break;
-	case 'h':
-		help();
-		exit(EXITCODE_DONE);
-	case 'V':
-		printf(PROGRAM " %s\n", VERSION);
-		exit(EXITCODE_DONE);
 	default:
-		usage_try_help(PROGRAM);
+		(void)usage_option(PROGRAM, help, c);
+		break;
 	}
 }
 
@@ -99,8 +83,8 @@ static void parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:vqhV", long_options, NULL)) !=
-	        -1)
+	while ((c = getopt_long(argc, argv, "c:" USAGE_LETTERS, long_options,
+	                NULL)) != -1)
 		set_option(o, c);
 	if (optind < argc)
 		usage(_("too many arguments: '%s'"), argv[optind]);

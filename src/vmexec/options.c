@@ -8,9 +8,7 @@
 
 #include "buf.h"
 #include "i18n.h"
-#include "log.h"
 #include "util.h"
-#include "version.h"
 #include "../common/usage.h"
 
 #define PROGRAM "vmexec"
@@ -75,14 +73,10 @@ static const struct option long_options[] = {
         {"cancel", required_argument, NULL, OPT_CANCEL},
         {"clean", no_argument, NULL, OPT_CLEAN},
         {"keep-days", required_argument, NULL, OPT_KEEP_DAYS},
-        {"verbose", no_argument, NULL, 'v'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        USAGE_OPTIONS,
 };
 
-static void help(void)
+static void help_connection(void)
 {
 	printf("%s",
 	        _("Usage: vmexec [OPTIONS] [USER@]HOST[:PORT] SCRIPT [ARG...]\n"
@@ -102,6 +96,10 @@ static void help(void)
 	          "      --connect-timeout S  for one of them (10)\n"
 	          "      --heartbeat-timeout S  a host silent for so long is "
 	          "connected anew (10)\n\n"));
+}
+
+static void help_script(void)
+{
 	printf("%s",
 	        _("The script:\n"
 	          "  -c, --command TEXT       instead of a file; \"-\" as the "
@@ -125,6 +123,10 @@ static void help(void)
 	          "      --expect-reboot      a reboot in the middle is its "
 	          "success\n"
 	          "      --rerun-after-reboot start it again then\n\n"));
+}
+
+static void help_output(void)
+{
 	printf("%s",
 	        _("Output:\n"
 	          "      --log FILE           everything it printed\n"
@@ -145,6 +147,13 @@ static void help(void)
 	          "limit, 251 killed,\n252 the host rebooted, 253 it goes on "
 	          "without us, 254 wrong usage or start\nfailed, 255 not "
 	          "reached. See vmexec(8).\n"));
+}
+
+static void help(void)
+{
+	help_connection();
+	help_script();
+	help_output();
 }
 
 static enum jobtext_method method_of(const char *text)
@@ -304,22 +313,8 @@ static void set_rest(struct options *o, int c)
 	case OPT_KEEP_DAYS:
 		o->keep_days = usage_number(PROGRAM, optarg, 0, 36500);
 		break;
-	case 'v':
-		log_set_level(LOG_LEVEL_INFO);
-		break;
-	case 'q':
-		o->quiet = true;
-		log_set_level(LOG_LEVEL_WARNING);
-		break;
-	case 'h':
-		help();
-		exit(0);
-	case 'V':
-		printf(PROGRAM " %s\n", VERSION);
-		exit(0);
-	case '?':
-		usage_try_help(PROGRAM);
 	default:
+		(void)usage_option(PROGRAM, help, c);
 		break;
 	}
 }
@@ -361,8 +356,8 @@ void options_parse(struct options *o, int argc, char **argv)
 	        .heartbeat_timeout_s = 10,
 	        .keep_days = 14,
 	};
-	while ((c = getopt_long(argc, argv, "+p:l:i:F:c:vqhV", long_options,
-	                NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+p:l:i:F:c:" USAGE_LETTERS,
+	                long_options, NULL)) != -1) {
 		set_connection(o, c);
 		set_script(o, c);
 		set_rest(o, c);

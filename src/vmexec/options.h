@@ -60,7 +60,6 @@ struct options {
 	const char *prefix;
 	bool strip;
 	bool json;
-	bool quiet;
 	int64_t keep_days;
 };
 

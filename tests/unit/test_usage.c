@@ -66,6 +66,35 @@ static void test_exitcode(void **state)
 	usage_set_exitcode(2);
 }
 
+static void wrong_option(void)
+{
+	(void)usage_option("prog", complain, '?');
+}
+
+static void helps(void)
+{
+	fputs("helps\n", stderr);
+}
+
+static void asks_for_help(void)
+{
+	(void)usage_option("prog", helps, 'h');
+}
+
+static void test_option(void **state)
+{
+	char said[500];
+
+	(void)state;
+	assert_true(usage_option("prog", complain, 'q'));
+	assert_true(usage_option("prog", complain, 'v'));
+	assert_false(usage_option("prog", complain, 'x'));
+	assert_int_equal(run(wrong_option, said, sizeof said), 2);
+	assert_string_equal(said, "Try 'prog --help'.\n");
+	assert_int_equal(run(asks_for_help, said, sizeof said), 0);
+	assert_string_equal(said, "helps\n");
+}
+
 static void test_number(void **state)
 {
 	(void)state;
@@ -78,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_exitcode),
 	        cmocka_unit_test(test_number),
+	        cmocka_unit_test(test_option),
 	};
 
 	return cmocka_run_group_tests_name("usage", tests, NULL, NULL);
