@@ -293,6 +293,46 @@ static int begin(struct run *run, struct err *err)
 	return 0;
 }
 
+/* What was typed, for the job; @start and what it points to stay the run's. */
+static struct job_spec describe(const struct run *run,
+        const struct remote_options *remote, struct jobtext_start *start)
+{
+	const struct options *o = run->options;
+
+	*start = (struct jobtext_start){.id = run->id,
+	        .script_size = run->script_len,
+	        .args = o->args,
+	        .env = (const char *const *)o->env.items,
+	        .interpreter = o->interpreter,
+	        .dir = o->dir,
+	        .limit_s = o->timeout_s,
+	        .method = o->method,
+	        .again = true};
+	return (struct job_spec){.remote = remote,
+	        .start = start,
+	        .script = run->script,
+	        .attach = o->action == ACTION_ATTACH,
+	        .sudo = o->sudo,
+	        .idle_ms = o->idle_timeout_s * 1000,
+	        .silence_ms = (int)o->heartbeat_timeout_s * 1000,
+	        .retries = (int)o->retries};
+}
+
+static int follow_all(
+        struct run *run, const struct job_spec *spec, struct err *err)
+{
+	for (;;) {
+		int r;
+
+		run->over = run->rerun = false;
+		r = follow(run, spec, err);
+		if (r < 0 || !run->rerun)
+			return r;
+		log_notice("%s", _("The host has rebooted: the script starts "
+		                   "again."));
+	}
+}
+
 int run_job(const struct options *o, const struct remote_options *remote,
         struct ask_memory *memory)
 {
@@ -312,33 +352,12 @@ int run_job(const struct options *o, const struct remote_options *remote,
 	};
 	struct err err = ERR_INIT;
 	struct jobtext_start start;
-	struct job_spec spec;
 	int r = begin(&run, &err);
 
-	start = (struct jobtext_start){.id = run.id,
-	        .script_size = run.script_len,
-	        .args = o->args,
-	        .env = (const char *const *)o->env.items,
-	        .interpreter = o->interpreter,
-	        .dir = o->dir,
-	        .limit_s = o->timeout_s,
-	        .method = o->method,
-	        .again = true};
-	spec = (struct job_spec){.remote = remote,
-	        .start = &start,
-	        .script = run.script,
-	        .attach = o->action == ACTION_ATTACH,
-	        .sudo = o->sudo,
-	        .idle_ms = o->idle_timeout_s * 1000,
-	        .silence_ms = (int)o->heartbeat_timeout_s * 1000,
-	        .retries = (int)o->retries};
-	while (r == 0) {
-		run.over = run.rerun = false;
-		r = follow(&run, &spec, &err);
-		if (!run.rerun)
-			break;
-		log_notice("%s", _("The host has rebooted: the script starts "
-		                   "again."));
+	if (r == 0) {
+		struct job_spec spec = describe(&run, remote, &start);
+
+		r = follow_all(&run, &spec, &err);
 	}
 	if (r < 0) {
 		log_show_err(LOG_LEVEL_ERR, &err);
