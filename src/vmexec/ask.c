@@ -170,6 +170,15 @@ static char *from_person(enum sshclient_question what, const char *text)
 	return from_terminal(fd, prompt);
 }
 
+static void remember(
+        struct ask_memory *m, enum sshclient_question what, const char *text)
+{
+	ask_forget(m);
+	m->what = what;
+	m->text = strdup(text);
+	m->used = true;
+}
+
 /* A lost connection must not wait for somebody to type it again; that the
  * answer was wrong shows when the same is asked twice while logging in. */
 char *ask(enum sshclient_question what, const char *text, void *arg)
@@ -181,17 +190,21 @@ char *ask(enum sshclient_question what, const char *text, void *arg)
 	/* Ctrl-C was the answer to an earlier question. */
 	if (sig_caught())
 		return NULL;
-	if (file)
+	if (file) {
+		/* What was wrong once would be so again, and lock the account.
+		 */
+		if (m->used && m->what == what && m->text &&
+		        str_eq(m->text, text))
+			return NULL;
+		remember(m, what, text);
 		return from_file(file);
+	}
 	if (known && !m->used) {
 		m->used = true;
 		return strdup(m->answer);
 	}
-	ask_forget(m);
-	m->what = what;
-	m->text = strdup(text);
+	remember(m, what, text);
 	m->answer = from_person(what, text);
-	m->used = true;
 	return m->answer ? strdup(m->answer) : NULL;
 }
 

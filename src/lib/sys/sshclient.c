@@ -79,6 +79,7 @@ void sshclient_close(struct sshclient *s)
 		ssh_event_free(s->event);
 	}
 	ssh_key_free(s->private_key);
+	ssh_key_free(s->public_key);
 	if (s->session) {
 		ssh_disconnect(s->session);
 		ssh_free(s->session);
@@ -469,35 +470,42 @@ static bool takes(const struct sshclient *s, int method)
 	return methods & method;
 }
 
-/* The key of the file: 0, or not a key that can be used. */
-static int load_key(struct sshclient *s, const char *path)
+static void add_certificate(struct sshclient *s, const char *path)
 {
 	_cleanup_free_ char *cert_path = str_printf("%s-cert.pub", path);
 	ssh_key cert = NULL;
-	int r = ssh_pki_import_privkey_file(
-	        path, "", NULL, NULL, &s->private_key);
 
-	if (r == SSH_ERROR && s->ask) {
-		char *phrase = question(s, SSHCLIENT_ASK_PASSPHRASE, path);
-
-		if (phrase)
-			r = ssh_pki_import_privkey_file(
-			        path, phrase, NULL, NULL, &s->private_key);
-		wipe(&phrase);
-	}
-	if (r != SSH_OK && sig_caught())
-		return -EINTR;
-	if (r != SSH_OK) {
-		log_warn(_("the key %s cannot be read, or its passphrase is "
-		           "wrong"),
-		        path);
-		return -EINVAL;
-	}
 	if (cert_path && access(cert_path, R_OK) == 0 &&
 	        ssh_pki_import_cert_file(cert_path, &cert) == SSH_OK)
 		(void)ssh_pki_copy_cert_to_privkey(cert, s->private_key);
 	ssh_key_free(cert);
+}
+
+/* The key of the file: 0, -EINTR, or -EINVAL: it cannot be used, or its
+ * passphrase is another one. */
+static int load_key(struct sshclient *s, const char *path, const char *phrase)
+{
+	if (ssh_pki_import_privkey_file(
+	            path, phrase, NULL, NULL, &s->private_key) != SSH_OK)
+		return -EINVAL;
+	add_certificate(s, path);
 	return 0;
+}
+
+static int unlock_key(struct sshclient *s, const char *path)
+{
+	char *phrase =
+	        s->ask ? question(s, SSHCLIENT_ASK_PASSPHRASE, path) : NULL;
+	int r = phrase ? load_key(s, path, phrase) : -EINVAL;
+
+	wipe(&phrase);
+	if (r < 0 && sig_caught())
+		return -EINTR;
+	if (r < 0)
+		log_warn(_("the key %s cannot be read, or its passphrase is "
+		           "wrong"),
+		        path);
+	return r;
 }
 
 /* What libssh answers, so that all ways of logging in read alike. */
@@ -519,22 +527,59 @@ static enum answer answer_of(int r)
 	}
 }
 
-static enum answer login_key(struct sshclient *s)
+static void forget_keys(struct sshclient *s)
+{
+	ssh_key_free(s->private_key);
+	ssh_key_free(s->public_key);
+	s->private_key = s->public_key = NULL;
+}
+
+/* Nobody is asked for the passphrase of a key that the host does not want. */
+static enum answer offer(struct sshclient *s, const char *path)
+{
+	_cleanup_free_ char *pub = str_printf("%s.pub", path);
+
+	if (!s->public_key && (!pub || ssh_pki_import_pubkey_file(
+	                                       pub, &s->public_key) != SSH_OK))
+		return YES;
+	return answer_of(
+	        ssh_userauth_try_publickey(s->session, NULL, s->public_key));
+}
+
+/* The next key that needs no passphrase, or one that does. */
+static enum answer get_key(struct sshclient *s, const char *path, bool locked)
+{
+	enum answer a;
+
+	if (access(path, R_OK) < 0)
+		return NO;
+	if (!s->public_key && load_key(s, path, "") == 0) {
+		if (!locked)
+			return YES;
+		forget_keys(s); /* it had its turn */
+		return NO;
+	}
+	a = locked ? offer(s, path) : NO;
+	return a == YES && unlock_key(s, path) < 0 ? NO : a;
+}
+
+static enum answer login_key(struct sshclient *s, bool locked)
 {
 	while (s->identity < s->identities.len) {
-		const char *path = s->identities.items[s->identity];
-		enum answer a = NO;
+		enum answer a = YES;
 
-		if (s->private_key ||
-		        (access(path, R_OK) == 0 && load_key(s, path) == 0))
+		if (!s->private_key)
+			a = get_key(
+			        s, s->identities.items[s->identity], locked);
+		if (a == YES)
 			a = answer_of(ssh_userauth_publickey(
 			        s->session, NULL, s->private_key));
 		if (a != NO)
 			return a;
-		ssh_key_free(s->private_key);
-		s->private_key = NULL;
+		forget_keys(s);
 		s->identity++;
 	}
+	s->identity = 0;
 	return NO;
 }
 
@@ -609,7 +654,10 @@ static enum answer login(struct sshclient *s)
 	case SSHCLIENT_LOGIN_NONE:
 		return answer_of(ssh_userauth_none(s->session, NULL));
 	case SSHCLIENT_LOGIN_KEY:
-		return takes(s, SSH_AUTH_METHOD_PUBLICKEY) ? login_key(s) : NO;
+	case SSHCLIENT_LOGIN_LOCKED_KEY:
+		return takes(s, SSH_AUTH_METHOD_PUBLICKEY)
+		               ? login_key(s, s->phase != SSHCLIENT_LOGIN_KEY)
+		               : NO;
 	case SSHCLIENT_LOGIN_AGENT:
 		return takes(s, SSH_AUTH_METHOD_PUBLICKEY) ? login_agent(s)
 		                                           : NO;
@@ -633,8 +681,7 @@ static int logged_in(struct sshclient *s, struct err *err)
 	s->event = ssh_event_new();
 	if (!s->event || ssh_event_add_session(s->event, s->session) < 0)
 		return err_nomem(err);
-	ssh_key_free(s->private_key);
-	s->private_key = NULL;
+	forget_keys(s);
 	s->phase = SSHCLIENT_LOGGED_IN;
 	return SSHCLIENT_READY;
 }

@@ -55,7 +55,8 @@ struct sshclient_options {
 	/* Private keys, NULL-terminated, tried in order; FILE-cert.pub beside
 	 * one is used when it is there. Missing files are passed over. */
 	const char *const *identities;
-	bool agent; /* then those of $SSH_AUTH_SOCK */
+	bool agent; /* then those of $SSH_AUTH_SOCK; last come the files that
+	             * need a passphrase */
 	/* Asked in the middle of sshclient_pump(). Returns a string (the caller
 	 * wipes and frees it) or NULL: none. May be NULL: nobody to ask. */
 	char *(*ask)(enum sshclient_question what, const char *text, void *arg);

@@ -22,6 +22,7 @@ enum sshclient_phase {
 	SSHCLIENT_LOGIN_NONE, /* asks what the host takes; some take that */
 	SSHCLIENT_LOGIN_KEY,
 	SSHCLIENT_LOGIN_AGENT,
+	SSHCLIENT_LOGIN_LOCKED_KEY, /* when the agent does not have it */
 	SSHCLIENT_LOGIN_ANSWER,
 	SSHCLIENT_LOGIN_PASSWORD,
 	SSHCLIENT_LOGGED_IN,
@@ -46,6 +47,7 @@ struct sshclient {
 
 	size_t identity;                    /* the one being tried */
 	struct ssh_key_struct *private_key; /* of that */
+	struct ssh_key_struct *public_key;  /* likewise, while locked */
 	char *password;                     /* being tried; NULL = none yet */
 	int asked;                          /* how often it was asked for */
 	bool pumping; /* sshclient_pump() is on the stack */
