@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Hosts that are not as one would like them: shells, disks, sshd's limits, keys.
+# Where a job's files find a place: disks that are full or mounted noexec, homes
+# that cannot be written, tmux and what else keeps a job alive.
 # timeout: 120
 . "$(dirname "$0")/lib.sh"
 start_sshd
@@ -31,36 +32,6 @@ head -c 200000 /dev/zero > /run/vmexec/fill 2> /dev/null
 on_host -c 'echo never'
 is "$code $(out)" '254 ' 'all are full'
 rm -f $jobs/fill /run/vmexec/fill
-
-# --- keys -----------------------------------------------------------------------------
-
-mv "$tmp/known" "$tmp/known.good"
-on_host -c 'echo'
-is "$code" 255 'an unknown host key'
-like "$(said)" 'not known' 'which is said'
-on_host --accept-new -c 'echo yes'
-is "$code $(out)" '0 yes' '--accept-new'
-on_host -q -c 'echo yes'
-is "$code $(out)" '0 yes' 'keeps it'
-new_key "$tmp/other"
-printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d ' ' -f 1,2 "$tmp/other.pub")" \
-	> "$tmp/known"
-on_host --accept-new -c 'echo never'
-is "$code $(out)" '255 ' 'a changed key is refused, also with --accept-new'
-like "$(said)" CHANGED 'which is said'
-cp "$tmp/known.good" "$tmp/known"
-
-new_key "$tmp/locked" 'a phrase'
-cat "$tmp/locked.pub" >> "$tmp/authorized_keys"
-printf 'a phrase\n' > "$tmp/phrase"
-chmod 600 "$tmp/phrase"
-sed -i "s|^IdentityFile.*|IdentityFile $tmp/locked|" "$tmp/ssh_config"
-export VMEXEC_PASSWORD_FILE=$tmp/phrase
-on_host -q -c 'echo yes'
-is "$code $(out)" '0 yes' 'a key with a passphrase'
-unset VMEXEC_PASSWORD_FILE
-on_host --retries 0 -c 'echo never'
-is "$code" 255 'nobody to ask for it'
 
 nobody_left
 finish

@@ -105,7 +105,7 @@ login_shell root /bin/sh
 
 # --- the host -------------------------------------------------------------------
 
-listens() { ssh-keyscan -p "$1" -T 2 127.0.0.1; }
+listens() { ssh-keyscan -p "$1" -T 2 -t ed25519 127.0.0.1; }
 
 # write_sshd_config NAME [LINE...]: lines come first, and so count; but what
 # begins with Match comes last.
@@ -130,10 +130,11 @@ write_sshd_config()
 			PasswordAuthentication no
 			KbdInteractiveAuthentication no
 			PermitRootLogin yes
-			MaxStartups 200
 			MaxSessions 200
 			LogLevel VERBOSE
 		END
+		# Of these the last one counts.
+		[[ $before == *MaxStartups* ]] || echo MaxStartups 200
 		printf '%s' "$behind"
 	} > "$tmp/$name.conf"
 }
