@@ -161,6 +161,10 @@ static int failed(struct taking *t)
 	        _("The backup copy does not know of this job. If both run at "
 	          "the same time, the copy sees it only by the files that "
 	          "change."));
+	err_action_default(&t->err, "%s",
+	        _("See that the disk with the locks can be written to and has "
+	          "room (veeam-lockfiles in section [VEEAM]), then start the "
+	          "job again."));
 	return refused(t, EXITCODE_FAILED);
 }
 

@@ -198,6 +198,9 @@ int main(int argc, char **argv)
 	err_meaning_default(&err, "%s",
 	        _("The backup copy goes on waiting for this job, until the "
 	          "time of its lock is over."));
+	err_action_default(&err, "%s",
+	        _("Call veeam-unlock once more; \"veeam-lock --list\" shows "
+	          "which locks are left."));
 	log_show_err(LOG_LEVEL_ERR, &err);
 	return EXITCODE_FAILED;
 }

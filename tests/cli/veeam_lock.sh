@@ -124,6 +124,22 @@ unlike "$(cat out)" 'copy waits for a lock' \
 end "$holder"
 unlock --all
 
+# --- what cannot be done ------------------------------------------------------------
+
+mkdir -p "$locks/lease/broken/in-the-way"
+lock --job broken > out
+is "$?" 1 'no lock can be made'
+like "$(cat err)" 'does not know of this job' 'no lock can be made: what it means'
+like "$(cat err)" 'can be written to and has room' \
+	'no lock can be made: what to do'
+"$unlock_program" --config "$config" --job broken > out 2> err
+is "$?" 1 'a lock cannot be removed'
+like "$(cat err)" 'goes on waiting for this job' \
+	'a lock cannot be removed: what it means'
+like "$(cat err)" 'veeam-lock --list. shows' \
+	'a lock cannot be removed: what to do'
+rm -r "$locks/lease/broken"
+
 # --- told to end ----------------------------------------------------------------
 
 # It waits for a lock in the kernel.
