@@ -73,10 +73,10 @@ hold_rsync()
 	if ! [ -e "$gate/gate" ]; then
 		mount -t tmpfs -o mode=0755 tmpfs "$gate" || return 1
 		cp /usr/bin/rsync "$gate/rsync"
-		mkfifo "$gate/gate"
+		mkfifo "$gate/gate" "$gate/behind"
 		cat > "$gate/wrapper" <<- 'END'
 		#!/bin/bash
-		[ "$1" = --version ] || : < /usr/games/gate
+		[ "$1" = --version ] || { : < /usr/games/gate; : < /usr/games/behind; }
 		exec /usr/games/rsync "$@"
 		END
 		chmod 755 "$gate/wrapper"
@@ -84,11 +84,13 @@ hold_rsync()
 	mount --bind "$gate/wrapper" /usr/bin/rsync
 }
 # let_go [N]: waits for the next rsync, and the one behind it, and lets it go.
+# Who is behind the gate has closed it, and cannot be met there once more.
 let_go()
 {
 	local i
 	for ((i = 0; i < ${1:-1}; i++)); do
-		timeout 20 sh -c ': > "$0"' "$gate/gate" || return 1
+		timeout 60 sh -c ': > "$0/gate"; : > "$0/behind"' "$gate" ||
+			return 1
 	done
 }
 no_hold()
