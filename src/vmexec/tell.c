@@ -102,22 +102,47 @@ int tell_output(bool is_stderr, const char *data, size_t len, struct err *err)
 	             : 0;
 }
 
+static void tell_started(const char *job, const char *how)
+{
+	log_notice(_("%s: job %s has started (kept alive by %s)"), host_name,
+	        job, how);
+}
+
+/* A host that boots refuses for minutes, each time with the same words. */
+static void tell_retry(const char *text, bool again)
+{
+	if (again)
+		log_info("%s: %s", host_name, text);
+	else
+		log_warn("%s: %s", host_name, text);
+}
+
+static bool is_repeated(enum job_event what, const char *text)
+{
+	static char last[600];
+	bool same = what == JOB_RETRY && str_eq(text, last);
+
+	(void)str_copy(last, sizeof last, what == JOB_RETRY ? text : "");
+	return same;
+}
+
 static void tell_people(enum job_event what, const char *job, const char *text)
 {
+	bool again = is_repeated(what, text);
+
 	switch (what) {
 	case JOB_CONNECTED:
 		log_info(_("%s: logged in"), host_name);
 		break;
 	case JOB_STARTED:
-		log_notice(_("%s: job %s has started (kept alive by %s)"),
-		        host_name, job, text);
+		tell_started(job, text);
 		break;
 	case JOB_ADOPTED:
 		log_notice(_("%s: job %s is there already and is followed"),
 		        host_name, job);
 		break;
 	case JOB_RETRY:
-		log_warn("%s: %s", host_name, text);
+		tell_retry(text, again);
 		break;
 	case JOB_LOST:
 		log_warn(_("%s: the connection is lost (%s); job %s goes on, "
@@ -150,7 +175,7 @@ void tell_event(enum job_event what, const char *job, const char *text)
 	(void)print(o);
 }
 
-static void tell_people_end(const struct job_result *result)
+static void tell_people_end(const struct job_result *result, int exitcode)
 {
 	struct err e = result->why;
 
@@ -161,7 +186,10 @@ static void tell_people_end(const struct job_result *result)
 	if (e.code == 0)
 		return;
 	err_prefix(&e, "%s", host_name);
-	log_show_err(LOG_LEVEL_ERR, &e);
+	log_show_err(result->kind == JOB_REBOOTED && exitcode == 0
+	                     ? LOG_LEVEL_NOTICE
+	                     : LOG_LEVEL_ERR,
+	        &e);
 }
 
 int tell_end(const char *job, const struct job_result *result, int exitcode,
@@ -170,7 +198,7 @@ int tell_end(const char *job, const struct job_result *result, int exitcode,
 	struct jsondoc *o;
 
 	if (!as_json) {
-		tell_people_end(result);
+		tell_people_end(result, exitcode);
 		return 0;
 	}
 	o = begin("end");

@@ -134,6 +134,11 @@ static void hang_up(struct job *j)
 	remote_connect(j->remote);
 }
 
+static bool is_over(const char *state)
+{
+	return str_eq(state, "rebooted") || str_eq(state, "vanished");
+}
+
 static int on_started(
         struct job *j, const struct jobframe_line *line, struct err *err)
 {
@@ -147,11 +152,13 @@ static int on_started(
 	if (j->request == START)
 		j->request = FOLLOW;
 	text_visible_str(shown, sizeof shown, line->words[2]);
-	event(j,
-	        !first                              ? JOB_RESUMED
-	        : str_eq(line->words[0], "started") ? JOB_STARTED
-	                                            : JOB_ADOPTED,
-	        shown);
+	/* Of what has not gone on, the next line says what became. */
+	if (first || !is_over(line->words[1]))
+		event(j,
+		        !first                              ? JOB_RESUMED
+		        : str_eq(line->words[0], "started") ? JOB_STARTED
+		                                            : JOB_ADOPTED,
+		        shown);
 	/* It was to be ended before it was known to be there. */
 	if (j->cancelling)
 		hang_up(j);
