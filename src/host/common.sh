@@ -104,7 +104,13 @@ look()
 	begun=$boot_then
 	[ -n "$begun" ] || read_meta
 	state=ended
-	read_rc && return
+	if read_rc; then
+		# Its end was the host's.
+		case $why in
+		stopped*) [ "$boot_then" = "$boot" ] || state=rebooted rc='' ;;
+		esac
+		return
+	fi
 	state=rebooted
 	[ "$boot_then" = "$boot" ] || return
 	state=starting

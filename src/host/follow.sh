@@ -74,6 +74,18 @@ end_at()
 	[ "$3" -ge "$2" ] || missing=' lost'
 }
 
+# What was told to end was told by a host that shuts down, perhaps: then it has
+# no status, but was cut off by a reboot.
+is_going_down()
+{
+	# Every half a second, with a sign of life, for asking may take long.
+	step=15 quiet=2000
+	[ "$(systemctl is-system-running 2> /dev/null)" != stopping ] ||
+		return 0
+	held=$((held + 1))
+	[ $held -lt 6 ]
+}
+
 cd "$base/$id" && [ -r out ] && [ -r err ] || fail gone
 read_meta
 how=adopted
@@ -94,10 +106,13 @@ esac
 printf 'S %s %s %s %s %s %s\n' "$how" "$state" "${method:-none}" "$started" \
 	"$boot" "$PWD"
 
-step=0 quiet=0 starts=0 whole=no
+step=0 quiet=0 starts=0 whole=no held=0
 while :; do
 	look
 	sizes
+	case $state$why in
+	endedstopped*) ! is_going_down || state=running ;;
+	esac
 	missing=
 	if [ $state = ended ]; then
 		# What was written after its end is not the script's.

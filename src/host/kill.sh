@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
-# Ends all processes of a job: DIRECTORY.  First TERM, after ten seconds KILL.
+# Ends all processes of a job: DIRECTORY [NONCE].  First TERM, after ten seconds
+# KILL.  With the nonce it is systemd that ends the unit of that job, because
+# the host shuts down perhaps; or the job has ended, and what it left may stay.
 
 cd "$1" && read -r nonce < meta || exit 1
+if [ $# = 2 ]; then
+	[ "$2" = "$nonce" ] && [ ! -s rc ] || exit 0
+	mv mark stopped 2> /dev/null
+fi
 # A word that is no number: 0 is the session of every kernel thread.
-runner=none tees=
+runner=none method='' tees=''
 [ ! -s pid ] || read -r runner began boot method tees < pid
 
 # /proc/PID/fd: is a pipe of the job among them?
@@ -75,6 +81,9 @@ find_all()
 		path=${path#/proc/}
 		look_at "${path%%/*}" && tree="$tree$pid:$since "
 	done
+	[ -z "$unit_procs" ] || while read -r member; do
+		look_at "$member" && tree="$tree$pid:$since "
+	done < "$unit_procs"
 	more=yes passes=0
 	# Some have new children all the time.
 	while [ -n "$more" ] && [ $passes -lt 5 ]; do
@@ -105,10 +114,28 @@ signal_all()
 	return $found
 }
 
+# What is in the unit belongs to the job, whatever it did.
+find_unit()
+{
+	[ "$method" = systemd ] || return
+	while IFS=: read -r rest rest path; do
+		case $path in
+		*/vmexec-*.service) ;;
+		*) continue ;;
+		esac
+		for unit in /sys/fs/cgroup /sys/fs/cgroup/systemd; do
+			[ ! -r "$unit$path/cgroup.procs" ] ||
+				unit_procs=$unit$path/cgroup.procs
+		done
+	done < "/proc/$runner/cgroup"
+}
+
 # The runner's children are found by its number, its session too, unless it has
 # ended and somebody else got that.
+unit_procs=
 if look_at "$runner" && [ "$since" = "$began" ]; then
 	tree=" $runner:$since "
+	find_unit
 elif [ -d "/proc/$runner" ]; then
 	runner=none
 fi

@@ -2,18 +2,22 @@
 # Starts what runs the job.  Harmless when it runs already: run.sh makes sure
 # that it runs once, so who finds a job that has not begun starts it.
 
+# What the script leaves running stays, as with ssh; what runs when the host
+# shuts down is told, instead of being waited for.
 by_systemd()
 {
 	[ "$uid" = 0 ] && [ -d /run/systemd/system ] || return 1
-	unit=vmexec-$id set=OOMPolicy=continue
+	unit=vmexec-$id
+	read -r first < meta
+	set -- -p KillMode=process -p OOMPolicy=continue \
+		-p "ExecStop=/bin/sh '$PWD/kill.sh' '$PWD' $first"
 	for try in 1 2 3; do
-		said=$(systemd-run --quiet --collect --unit="$unit" \
-			-p KillMode=mixed ${set:+-p "$set"} \
+		said=$(systemd-run --quiet --collect --unit="$unit" "$@" \
 			/bin/sh "$PWD/run.sh" "$PWD" systemd \
 			2>&1 < /dev/null) && return
 		case $said in
 		# Before systemd 243.
-		*OOMPolicy*) set='' ;;
+		*OOMPolicy* | *ExecStop*) set -- -p KillMode=mixed ;;
 		# The job of that name before us has not quite gone yet.
 		*already*) unit=vmexec-$id-$nonce ;;
 		*) break ;;

@@ -6,7 +6,13 @@ umask 077
 # The script gets them again.
 unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE
 # Told to end, it still writes the result; what is ended is the script.
-trap : TERM INT
+be_patient()
+{
+	trap 'mv mark stopped 2> /dev/null' TERM
+	trap : INT
+}
+
+be_patient
 method=$2
 {
 	read -r nonce
@@ -36,7 +42,7 @@ open_pipes()
 	tee -a err <&6 5<&- 6<&- 7<&- 8<&- > /dev/null 2<> lost &
 	tees="$tees $!"
 	trap - HUP
-	trap : TERM INT
+	be_patient
 	exec 5<&- 6<&-
 }
 
@@ -130,6 +136,8 @@ drain
 [ -z "$timer" ] || [ -e timeout ] || kill "$timer"
 
 why='exit'
+# It had no end of its own: the host shuts down, or somebody has stopped it.
+[ ! -e stopped ] || [ "$rc" = 0 ] || why=stopped
 [ -e cancel ] && why=cancelled
 [ -e timeout ] && why=timeout
 read -r lost < lost || lost=

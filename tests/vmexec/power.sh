@@ -3,7 +3,8 @@
 #
 # The host has lost power, and with it what it had not written yet: files that
 # are empty, short, or of blanks.  The job was cut off by a reboot then, and
-# never begins again by itself; a result that was kept counts.
+# never begins again by itself; a result that was kept counts.  Or it has shut
+# down in order, and told the script to end: that is no result of the script.
 . "$(dirname "$0")/lib.sh"
 start_sshd
 
@@ -35,7 +36,7 @@ another_boot()
 {
 	local pid rest
 	read -r pid rest < "$jobs/$1/pid"
-	kill -KILL -- "-$pid"
+	kill -KILL -- "-$pid" 2> /dev/null
 	sed -i '3s/.*/another/' "$jobs/$1/meta"
 	printf '%s 1 another setsid\n' "$pid" > "$jobs/$1/pid"
 }
@@ -106,6 +107,28 @@ while_away sent lose_err sent
 is "$code" 5 'a stream that is lost there, and is here'
 unlike "$(said_of sent)" missing 'is not missing'
 same "$tmp/sent.out" "$tmp/whole" 'the other one is complete'
+
+# --- in order ---------------------------------------------------------------------------
+
+# Who shuts down tells everybody.
+tell()
+{
+	local pid rest
+	read -r pid rest < "$jobs/$1/pid"
+	kill -TERM -- "-$pid"
+	until_true 30 [ -s "$jobs/$1/rc" ]
+}
+shut_down() { tell "$1"; another_boot "$1"; }
+begin down
+while_away down shut_down down
+is "$code" 252 'told to end by a host that shuts down: a reboot'
+unlike "$(said_of down)" 'nothing was lost' 'and nothing else'
+like "$(state_of down)" 'cut off by a reboot *$' 'which the list knows'
+
+begin told
+tell told
+wait "$pid"
+is "$?" 143 'told to end by somebody else: the status'
 
 nobody_left
 finish
