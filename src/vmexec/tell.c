@@ -106,6 +106,13 @@ static void tell_started(const char *job, const char *how)
 {
 	log_notice(_("%s: job %s has started (kept alive by %s)"), host_name,
 	        job, how);
+	if (str_ends(how, "-until-logout"))
+		log_warn(
+		        _("%s: it ends when the connection does, for the host "
+		          "ends what a user leaves running at logout "
+		          "(KillUserProcesses); \"loginctl enable-linger\" for "
+		          "that user keeps it alive"),
+		        host_name);
 }
 
 /* A host that boots refuses for minutes, each time with the same words. */
