@@ -237,7 +237,8 @@ static void reach_it(const struct remote_options *remote)
 	while (run(&r, remote, ++n))
 		continue;
 	assert_int_equal(r.ends, 1);
-	assert_int_equal(r.result.kind, JOB_EXITED);
+	if (r.result.kind != JOB_EXITED)
+		fail_msg("%d, %d: %s", n, r.result.kind, r.result.why.message);
 	assert_int_equal(r.result.out, 3);
 	assert_true(n > 20);
 }
