@@ -50,6 +50,9 @@ static void on_event(enum job_event what, const char *text, void *arg)
 
 	assert_non_null(text);
 	r->events[what]++;
+	/* Known is what was said to be there. */
+	assert_int_equal(job_is_known(r->job),
+	        r->events[JOB_STARTED] + r->events[JOB_ADOPTED] > 0);
 	if ((int)what == r->cancel_at) {
 		r->cancel_at = -1;
 		job_cancel(r->job);
@@ -421,6 +424,8 @@ static void test_words(void **state)
 	        {"hello; echo F gone", JOB_REFUSED, -ENOENT},
 	        {"hello; echo F", JOB_REFUSED, -EIO},
 	        {"hello; said started; echo F gone", JOB_VANISHED, -ESRCH},
+	        {"hello; said started; echo F shorter 5 3", JOB_VANISHED, -EIO},
+	        {"hello; said started; echo F nospace", JOB_UNKNOWN, -ENOSPC},
 	        {"hello; said started; echo G vanished 0 0", JOB_VANISHED,
 	                -ESRCH},
 	        {"hello; said started; echo G rebooted 0 0", JOB_REBOOTED,

@@ -27,6 +27,7 @@ struct asking {
 	int signal_at; /* line at which a signal comes; 0 = none */
 	int cut_at;    /* line at which the connection breaks */
 	int again;     /* how often it was asked anew */
+	bool up;       /* there was a login */
 	struct err err;
 };
 
@@ -68,6 +69,7 @@ static void init(struct asking *a, const char *act)
 	        .silence_ms = 20000,
 	        .compose = compose,
 	        .on_line = on_line,
+	        .ret_up = &a->up,
 	        .arg = a};
 	jobhost_acts(act);
 }
@@ -93,6 +95,8 @@ static void expect(struct asking *a, int r, const char *lines)
 	for (int i = 0; i < 500 && sshd_count_fds() != before; i++)
 		usleep(10000);
 	assert_int_equal(sshd_count_fds(), before);
+	if (a->count > 0)
+		assert_true(a->up);
 	done(a);
 }
 
@@ -221,12 +225,14 @@ static void test_unreachable(void **state)
 	a.line.remote.port = sshd_free_port();
 	a.line.remote.retries = 1;
 	expect(&a, -ECONNREFUSED, "");
+	assert_false(a.up);
 	init(&a, "");
 	scratch_write(sshd.dir, "known", "");
 	expect(&a, -EKEYREJECTED, "");
 	init(&a, "");
 	a.line.login.keys[0] = sshd_file("other");
 	expect(&a, -EACCES, "");
+	assert_false(a.up);
 }
 
 /* The limit is that of the whole answer: a host that keeps talking is silent
