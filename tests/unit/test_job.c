@@ -295,6 +295,25 @@ static void test_idle(void **state)
 	done(&r, "start 0\ncancel \nfollow 0\n");
 }
 
+static void test_idle_too_late(void **state)
+{
+	struct run r;
+
+	(void)state;
+	NEED_SSHD();
+	init(&r, "hello\n"
+	         "case $kind in\n"
+	         "start) said started; while :; do echo H 0 0 || exit\n"
+	         "	sleep .05; done ;;\n"
+	         "cancel) echo Z ended ;;\n"
+	         "follow) said adopted; echo X 7 0 0 9 exit ;;\n"
+	         "esac\n");
+	r.spec.idle_ms = 300;
+	go(&r);
+	expect_kind(&r, JOB_EXITED, 7);
+	done(&r, "start 0\ncancel \nfollow 0\n");
+}
+
 /* It printed all the time, but the line was down, or we did not read. */
 static void test_not_idle(void **state)
 {
@@ -488,6 +507,7 @@ int main(void)
 	        cmocka_unit_test(test_gives_up),
 	        cmocka_unit_test(test_silence),
 	        cmocka_unit_test(test_idle),
+	        cmocka_unit_test(test_idle_too_late),
 	        cmocka_unit_test(test_not_idle),
 	        cmocka_unit_test(test_stopped),
 	        cmocka_unit_test(test_growing),

@@ -183,14 +183,17 @@ static int on_exit_line(
 	        errs != j->frame.err)
 		return not_understood(err);
 	j->result.incomplete = line->len > 5 && str_eq(line->words[5], "lost");
-	if (j->timed_out || str_eq(line->words[4], "timeout")) {
+	bool cancelled = str_eq(line->words[4], "cancelled");
+	/* Else it has ended by itself in the last moment. */
+	bool idle = cancelled && j->timed_out;
+
+	if (idle || str_eq(line->words[4], "timeout")) {
 		err_set(why(j), -ETIMEDOUT, "%s",
-		        j->timed_out
-		                ? _("it has printed nothing for too long and "
-		                    "was ended")
-		                : _("it took too long and was ended"));
+		        idle ? _("it has printed nothing for too long and "
+		                 "was ended")
+		             : _("it took too long and was ended"));
 		finish(j, JOB_TIMED_OUT, (int)status);
-	} else if (str_eq(line->words[4], "cancelled")) {
+	} else if (cancelled) {
 		err_set(why(j), -ECANCELED, "%s", _("it was cancelled"));
 		finish(j, JOB_CANCELLED, (int)status);
 	} else {
