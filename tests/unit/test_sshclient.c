@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/un.h>
 #include <cmocka.h>
 
 #include "sys/sshclient.h"
@@ -336,6 +337,35 @@ static void test_login_refused(void **state)
 	c.login.keys[1] = sshd_file("user");
 	assert_int_equal(log_in(&c), SSHCLIENT_READY);
 	done(&c);
+}
+
+/* It takes the connection and says nothing. */
+static void test_frozen_agent(void **state)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int64_t before = clock_mono_ms();
+	struct client c;
+
+	(void)state;
+	NEED_SSHD();
+	assert_int_equal(
+	        str_copy(a.sun_path, sizeof a.sun_path, sshd_file("agent")), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(setenv("SSH_AUTH_SOCK", a.sun_path, 1), 0);
+	for (int i = 0; i < 2; i++) {
+		init(&c);
+		c.login.keys[0] = sshd_file("other");
+		c.login.options.agent = true;
+		assert_int_equal(log_in(&c), -EACCES);
+		done(&c);
+	}
+	/* Once for both. */
+	assert_true(clock_mono_ms() - before >= 3000);
+	assert_true(clock_mono_ms() - before < 15000);
+	assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0);
+	close(fd);
 }
 
 /* It hangs up then; libssh alone would go on waiting. */
@@ -812,7 +842,8 @@ static void test_silent(void **state)
 	/* Ours: what log_warn() and log_notice() say. */
 	for (char *line = strtok(said, "\n"); line; line = strtok(NULL, "\n"))
 		if (!strstr(line, "host key SHA256:") &&
-		        !strstr(line, "its passphrase is wrong"))
+		        !strstr(line, "its passphrase is wrong") &&
+		        !strstr(line, "ssh-agent does not answer"))
 			fail_msg("on standard error: %s", line);
 }
 
@@ -843,6 +874,7 @@ int main(void)
 	        cmocka_unit_test(test_key_changed),
 	        cmocka_unit_test(test_key_kind),
 	        cmocka_unit_test(test_login_refused),
+	        cmocka_unit_test(test_frozen_agent),
 	        cmocka_unit_test(test_too_many_keys),
 	        cmocka_unit_test(test_passphrase),
 	        cmocka_unit_test(test_password),

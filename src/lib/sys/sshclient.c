@@ -585,8 +585,9 @@ static enum answer login_key(struct sshclient *s, bool locked)
 
 static enum answer login_agent(struct sshclient *s)
 {
-	if (!s->agent || !getenv("SSH_AUTH_SOCK"))
+	if (!s->agent || !(s->agent_answers || sshclient_agent_answers()))
 		return NO;
+	s->agent_answers = true;
 	/* BROKEN is an agent that is not there: no reason to give up. */
 	enum answer a = answer_of(ssh_userauth_agent(s->session, NULL));
 

@@ -41,6 +41,7 @@ struct sshclient {
 	struct strv identities;
 	bool accept_new;
 	bool agent;
+	bool agent_answers; /* was looked at, in this login */
 	char *(*ask)(enum sshclient_question what, const char *text, void *arg);
 	void *ask_arg;
 	char key[64]; /* fingerprint of the host's */
@@ -61,6 +62,10 @@ struct sshclient {
 int sshclient_exec_pump(struct sshclient *s, struct err *err);
 /* Without saying anything to the host. */
 void sshclient_exec_free(struct sshclient *s);
+
+/* Asks $SSH_AUTH_SOCK and waits for seconds at the most; warns when it is
+ * there, but silent, and does not ask again for a minute. */
+bool sshclient_agent_answers(void);
 
 /* libssh's own words, made safe to show; static. */
 const char *sshclient_reason(const struct sshclient *s);
