@@ -88,10 +88,10 @@ SetEnv TMPDIR=/nonexistent CDPATH=/ IFS=0 PS4=x SHELLOPTS=xtrace PWD=/x'
 as_ever 'settings that change tools'
 sshd_with "SetEnv HOME=$tmp/nonexistent"
 as_ever 'no home'
-mkdir "$tmp/its" "$tmp/its home"
-chown vm "$tmp/its home"
+mkdir -p "$tmp/its" /run/user
 sshd_with "SetEnv HOME='$tmp/its'"
 as_ever 'a home that is not his'
+install -d -m 700 -o vm "/run/user/$(id -u vm)" # else it is /var/tmp
 on_host -q -l vm -c 'pwd'
 is "$code $(out)" "0 $tmp/its" 'of another user, too: the job finds a place'
 rm -rf "$tmp/vm/.local"
