@@ -183,7 +183,10 @@ static void on_signal(short revents, void *arg)
 
 	if (!(revents & POLLIN))
 		return;
-	sig_reset();
+	/* Who leaves waits no more for somebody who does not read: while the
+	 * signal is there, nothing that is written does. */
+	if (job_was_asked(run->job) && sig == SIGINT && !run->cancelled)
+		sig_reset();
 	/* Behind "^C". */
 	if (sig == SIGINT)
 		output_end_line(&run->output);

@@ -100,6 +100,30 @@ is "$code $(out)" '0 runs' 'one that does not answer'
 like "$(said)" 'by setsid' 'is passed over'
 rm -r /run/systemd "$tmp/bin/systemd-run"
 
+# --- nobody reads ------------------------------------------------------------------------
+
+# Our own words find no room either.
+mkfifo "$tmp/pipe"
+exec 7<> "$tmp/pipe"
+dd if=/dev/zero of="$tmp/pipe" bs=4096 count=1000 oflag=nonblock 2> /dev/null
+logins() { grep -c Accepted "$tmp/sshd.log"; }
+more_logins() { [ "$(logins)" -gt "$before" ]; }
+ended() { ! kill -0 "$1" || grep -q '^State:.Z' "/proc/$1/status"; }
+for option in -q --json; do
+	before=$(logins)
+	"$vmexec" -F "$tmp/ssh_config" --job full$option $option h \
+		-c 'echo; exec sleep 1000' 7>&- > "$tmp/pipe" 2> "$tmp/err" &
+	pid=$!
+	kill_at_end $pid
+	until_true 20 more_logins
+	until_true 5 [ -s $jobs/full$option/pid ]
+	kill -TERM $pid
+	check "vmexec $option ends when it is told to, though nobody reads" \
+		until_true 10 ended $pid
+done
+exec 7>&-
+pkill -KILL -f "sleep 1000"
+
 # --- files that are removed -----------------------------------------------------------
 
 # job NAME: one that has printed 5000 bytes and waits; $tmp/NAME.out, .code.
