@@ -74,8 +74,8 @@ end_at()
 	[ "$3" -ge "$2" ] || missing=' lost'
 }
 
-# What was told to end was told by a host that shuts down, perhaps: then it has
-# no status, but was cut off by a reboot.
+# What was told to end, or killed, was so by a host that shuts down, perhaps: then
+# it has no status, but was cut off by a reboot.
 is_going_down()
 {
 	# Every half a second, with a sign of life, for asking may take long.
@@ -111,7 +111,7 @@ while :; do
 	look
 	sizes
 	case $state$why in
-	endedstopped*) ! is_going_down || state=running ;;
+	endedstopped* | vanished*) ! is_going_down || state=running ;;
 	esac
 	missing=
 	if [ $state = ended ]; then
