@@ -77,6 +77,8 @@ chroot "$root" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer \
 	getty@tty1.service serial-getty@ttyS0.service \
 	systemd-networkd.service systemd-timesyncd.service \
 	systemd-update-utmp.service systemd-pstore.service udisks2.service
+# who wants it starts it
+chroot "$root" systemctl --quiet disable ssh.service
 
 # --- kernel and initial RAM disk --------------------------------------------
 
