@@ -37,7 +37,6 @@ struct reach {
 	const struct addrinfo *next;
 	struct attempt attempts[ADDRESSES_MAX];
 	size_t len;
-	int error; /* of the last attempt that failed; errno */
 	struct reach_result result;
 	void (*on_done)(const struct reach_result *result, void *arg);
 	void *arg;
@@ -171,7 +170,6 @@ static bool any_open(const struct reach *r)
 
 static void failed(struct reach *r, struct loop_source *s, int error)
 {
-	r->error = error;
 	drop(r, s);
 	if (r->next && r->len < ADDRESSES_MAX)
 		next_attempt(r);
