@@ -4,7 +4,7 @@
 # Unit and command line tests once more, with the address and undefined
 # behaviour sanitizers built in; one case per file here, "make SAN=1 check"
 # counts each.
-# timeout: 480
+# timeout: 900
 . "$(dirname "$0")/common.sh"
 [ "${SAN:-}" != 1 ] || skip_all 'this is the build with sanitizers'
 [ -e /usr/include/cmocka.h ] || skip_all 'libcmocka-dev is not installed'

@@ -3,7 +3,7 @@
 #
 # Unit tests under valgrind.  Tests that start processes, wait or read disks
 # are left to the sanitizers: valgrind would only be slow there.
-# timeout: 240
+# timeout: 600
 . "$(dirname "$0")/common.sh"
 need valgrind valgrind
 [ "${SAN:-}" != 1 ] || skip_all 'valgrind and the sanitizers exclude each other'
