@@ -35,11 +35,18 @@ publish()
 	has_job
 }
 
+# Is the directory that we are in still the job of that name?
+is_here()
+{
+	# shellcheck disable=SC3013 # not POSIX, but every shell has it
+	[ . -ef "$base/$id" ]
+}
+
 # Somebody else makes room just now; 0 = seems to have died of it.
 wait_for_other()
 {
 	tenths=0
-	while [ -d "$base/$id/aside" ]; do
+	while is_here; do
 		[ $tenths -lt 50 ] || return 0
 		nap
 	done
@@ -47,7 +54,9 @@ wait_for_other()
 }
 
 # A job of that name from before, over: makes room for the new one.  Only one
-# may, and the directory cannot be another one meanwhile, for we are in it.
+# may, and the directory cannot be another one meanwhile, for we are in it.  Who
+# seems to have died of it has one successor among those who wait, by a name of
+# its own.
 put_aside()
 {
 	cd "$base/$id" || return 0
@@ -57,11 +66,17 @@ put_aside()
 	running | starting) return 0 ;;
 	esac
 	[ "$again" = yes ] && [ "$first" != "$nonce" ] || return 0
-	mkdir aside 2> /dev/null || wait_for_other || return 0
-	# Who seemed to be dead was not, or another one who waited was quicker.
-	# shellcheck disable=SC3013 # not POSIX, but every shell has it
-	[ . -ef "$base/$id" ] || return 0
-	mv "$base/$id" "$base/$id.${first:-$nonce}" || fail aside "$base/$id"
+	room=aside
+	until mkdir $room 2> /dev/null; do
+		is_here || return 0
+		[ -d $room ] || fail nospace "$base"
+		wait_for_other || return 0
+		room=${room}x
+	done
+	# Who seemed to be dead was not.
+	is_here || return 0
+	mv "$base/$id" "$base/$id.${first:-$nonce}" 2> /dev/null || ! is_here ||
+		fail aside "$base/$id"
 	cd "$base" || exit 1
 }
 

@@ -20,7 +20,7 @@
  * sshclient_pump() is called as well after sshclient_exec(), sshclient_write()
  * and sshclient_resume(): it never waits.  (But for sshclient_options.ask, and
  * for $SSH_AUTH_SOCK: three seconds at the most for an agent that is frozen,
- *but as long as a person takes whom the agent asks before it signs.)
+ * but as long as a person takes whom the agent asks before it signs.)
  *
  * A host key is compared before anything secret is sent.  Only a key that is
  * known for this host is accepted, with accept_new one that was never seen too
