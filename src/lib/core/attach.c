@@ -34,29 +34,23 @@ static int read_range(
         int fd, off_t from, size_t len, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *data = malloc(len + 1);
-	size_t got = 0;
+	ssize_t got;
 
 	if (data == NULL)
 		return -ENOMEM;
-	while (got < len) {
-		ssize_t n = pread(fd, data + got, len - got, from + (off_t)got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
+	if (lseek(fd, from, SEEK_SET) < 0)
+		return -errno;
+	got = path_read_all(fd, data, len);
+	if (got < 0)
+		return (int)got;
 	/* log_mask() works on strings. */
-	for (size_t i = 0; i < got; i++)
+	for (ssize_t i = 0; i < got; i++)
 		if (data[i] == '\0')
 			data[i] = '?';
 	data[got] = '\0';
 	log_mask(data);
 	*ret = TAKE_PTR(data);
-	*ret_len = got;
+	*ret_len = (size_t)got;
 	return 0;
 }
 
