@@ -83,11 +83,6 @@ static struct err *why(struct job *j)
 	return j->over ? NULL : &j->result.why;
 }
 
-static bool is_answered(const struct job *j)
-{
-	return j->frame.boot[0] != '\0';
-}
-
 static void refuse_as(struct job *j, enum job_kind kind, const struct err *err)
 {
 	if (j->over)
@@ -268,7 +263,7 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 /* How long the host may be silent. */
 static int64_t patience_ms(const struct job *j)
 {
-	if (!is_answered(j))
+	if (!jobframe_has_begun(&j->frame))
 		return (int64_t)j->spec.silence_ms * GREETING_TIMES;
 	return j->request == CANCEL ? CANCEL_MS : j->spec.silence_ms;
 }
@@ -334,7 +329,7 @@ static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 {
 	struct job *j = arg;
 	struct err err = ERR_INIT;
-	bool more = true, answered = is_answered(j);
+	bool more = true, answered = jobframe_has_begun(&j->frame);
 
 	if (j->over)
 		return true;
@@ -345,11 +340,11 @@ static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 		return true;
 	if (jobframe_feed(&j->frame, data, len, &more, &err) < 0)
 		refuse(j, &err);
-	if (!answered && is_answered(j))
+	if (!answered && jobframe_has_begun(&j->frame))
 		buf_reset(&j->words);
 	/* The handler may have waited for somebody to read; or the line was
 	 * given up. */
-	if (j->heard_ms > 0 && is_answered(j))
+	if (j->heard_ms > 0 && jobframe_has_begun(&j->frame))
 		j->heard_ms = clock_mono_ms();
 	set_timer(j);
 	return more;
@@ -369,7 +364,8 @@ static void on_shell_end(const struct sshclient_end *end, void *arg)
 		hang_up(j);
 		return;
 	}
-	r = jobshell_ended(end, is_answered(j), j->spec.sudo, &j->words, &err);
+	r = jobshell_ended(end, jobframe_has_begun(&j->frame), j->spec.sudo,
+	        &j->words, &err);
 	if (r == -ENOEXEC || r == -EAGAIN)
 		j->asked = j->asked_before;
 	/* It may be that the host shuts down. */

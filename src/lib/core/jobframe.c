@@ -23,6 +23,11 @@ void jobframe_restart(struct jobframe *f)
 	f->left = 0;
 }
 
+bool jobframe_has_begun(const struct jobframe *f)
+{
+	return f->boot[0] != '\0';
+}
+
 static int nonsense(const struct jobframe *f, struct err *err)
 {
 	char shown[200];
@@ -92,7 +97,7 @@ static int take_line(struct jobframe *f, struct err *err)
 {
 	struct jobframe_line line = {.letter = f->line[0]};
 
-	if (f->boot[0] == '\0')
+	if (!jobframe_has_begun(f))
 		return greet(f, err);
 	if (f->line_len < 1 || (f->line_len > 1 && f->line[1] != ' ') ||
 	        strlen(f->line) != f->line_len)
@@ -124,7 +129,7 @@ static int shorten(struct jobframe *f, struct err *err)
 {
 	size_t gone = f->line_len - GREETING_MAX;
 
-	if (f->boot[0] != '\0')
+	if (jobframe_has_begun(f))
 		return nonsense(f, err);
 	memmove(f->line, f->line + gone, GREETING_MAX + 1);
 	f->line_len = GREETING_MAX;

@@ -70,5 +70,7 @@ int jobframe_feed(struct jobframe *f, const char *data, size_t len,
 /* Before the next connection: forgets the line and the frame, not the offsets.
  */
 void jobframe_restart(struct jobframe *f);
+/* The host's greeting has come since then: what answers is our program. */
+bool jobframe_has_begun(const struct jobframe *f);
 
 #endif

@@ -99,7 +99,7 @@ static int on_line(const struct jobframe_line *line, void *arg, struct err *err)
 static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 {
 	struct query *x = arg;
-	bool answered = x->frame.boot[0] != '\0';
+	bool answered = jobframe_has_begun(&x->frame);
 	struct err err = ERR_INIT;
 
 	if (is_stderr || !answered)
@@ -107,7 +107,7 @@ static bool on_output(bool is_stderr, const char *data, size_t len, void *arg)
 	if (!is_stderr && !x->over &&
 	        jobframe_feed(&x->frame, data, len, NULL, &err) < 0)
 		fail(x, &err);
-	if (!answered && x->frame.boot[0] != '\0')
+	if (!answered && jobframe_has_begun(&x->frame))
 		buf_reset(&x->words);
 	return true;
 }
@@ -121,7 +121,7 @@ static void on_shell_end(const struct sshclient_end *status, void *arg)
 		end(x, 0);
 		return;
 	}
-	if (jobshell_ended(status, x->frame.boot[0] != '\0', x->q->sudo,
+	if (jobshell_ended(status, jobframe_has_begun(&x->frame), x->q->sudo,
 	            &x->words, &err) == -ENOEXEC)
 		fail(x, &err);
 	else
